@@ -1,0 +1,27 @@
+import type { MessageId } from "../core/ids.ts";
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** The id in the 16 bytes at `at`. */
+export function readMessageId(bytes: Uint8Array, at: number): MessageId {
+  let text = "";
+  for (let i = 0; i < 16; i++) {
+    if (i === 4 || i === 6 || i === 8 || i === 10) text += "-";
+    text += HEX[bytes[at + i] as number] as string;
+  }
+  return text as MessageId;
+}
+
+/** Writes the 16 bytes of `id` at `at`. */
+export function writeMessageId(bytes: Uint8Array, at: number, id: MessageId): void {
+  let from = 0;
+  for (let i = 0; i < 16; i++) {
+    if (id.charCodeAt(from) === 45) from++;
+    bytes[at + i] = (nibble(id.charCodeAt(from)) << 4) | nibble(id.charCodeAt(from + 1));
+    from += 2;
+  }
+}
+
+function nibble(code: number): number {
+  return code < 58 ? code - 48 : code - 87;
+}
