@@ -13,6 +13,8 @@ export const LIMITS = {
   greetingFrame: 4 * KiB,
   /** Payload carried in the message itself; larger ones travel as streams. */
   inlinePayload: 16 * KiB,
+  /** One record of a response stream; larger responses travel as several. */
+  record: 64 * KiB,
   /** Message metadata: directive, headers. */
   metadata: 4 * KiB,
   /** Bytes of one stream chunk. */

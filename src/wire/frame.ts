@@ -23,7 +23,9 @@ export const FRAME = {
   reset: 21,
   echo: 22,
   echoReply: 23,
-  query: 24,
+  attach: 24,
+  confirm: 25,
+  custody: 26,
 } as const;
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME];
@@ -53,18 +55,18 @@ export const OFFSET = {
 
 /** By kind; see docs/protocol.md. */
 export const FLAG = {
-  /** message: the only copy ever sent, so that its holder knows that no other can have arrived. */
-  soleCopy: 0x01,
+  /** message: another copy may have been sent before this one. */
+  resent: 0x01,
   /** message: the destination journals it before it answers; the origin keeps it on disk. */
   durable: 0x02,
-  /** message: accept, but begin only when the origin confirms. */
+  /** message, receipt: accepted, but to begin only when the origin confirms. */
   hold: 0x04,
   /** message: the payload follows as a stream. */
   streamed: 0x08,
-  /** message: it has waited on a disk. */
-  parked: 0x10,
+  /** message: its origin has left it to the node where it waits, and sends no other copy. */
+  custody: 0x10,
 
-  /** data, ack, reset: the direction away from the origin of the message. */
+  /** data: away from the origin of the message, which is where the payload goes; else back to it. */
   upward: 0x01,
   /** data: the stream ends with this chunk. */
   fin: 0x02,

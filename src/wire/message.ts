@@ -1,0 +1,86 @@
+import { concat, EMPTY } from "../core/bytes.ts";
+import { MeshError } from "../core/errors.ts";
+import { isNodeId, type NodeId } from "../core/ids.ts";
+import type { Millis } from "../core/instant.ts";
+import { LIMITS } from "../core/limits.ts";
+import { Fields } from "./check.ts";
+import { decode, encode, type Plain } from "./codec.ts";
+import { ROUTED_HEADER } from "./frame.ts";
+
+/** What a message asks for, in the frame of kind `message`. */
+export interface MessageBody {
+  readonly sender: NodeId;
+  /** `plugin:action`. */
+  readonly directive: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** What the work may take once accepted. */
+  readonly deadline: Millis | undefined;
+  /** The sender has ended every message of this id's lane below this counter. */
+  readonly floor: number;
+  /** Inline payload; empty where it follows as a stream. */
+  readonly payload: Uint8Array;
+}
+
+/** Fixed part: u32 floor, u32 deadline in ms (0: none), u16 length of the metadata. */
+const FIXED = 10;
+const METADATA_AT = ROUTED_HEADER + FIXED;
+const HEADERS = 32;
+
+/** Encoded metadata of a message; the same for every message of one sender with one directive and no headers. */
+export function encodeMetadata(sender: NodeId, directive: string, headers: Readonly<Record<string, string>>): Uint8Array {
+  const fields: { [key: string]: Plain } = { s: sender, d: directive };
+  if (Object.keys(headers).length > 0) fields["h"] = headers;
+  const bytes = encode(fields);
+  if (bytes.length > LIMITS.metadata) throw new MeshError("TOO_LARGE", `directive and headers of ${bytes.length} bytes are over the limit of ${LIMITS.metadata}`);
+  return bytes;
+}
+
+/** A whole message frame whose header is still empty. */
+export function layMessage(metadata: Uint8Array, body: Pick<MessageBody, "deadline" | "floor" | "payload">): Uint8Array {
+  const frame = new Uint8Array(METADATA_AT + metadata.length + body.payload.length);
+  const view = new DataView(frame.buffer);
+  view.setUint32(ROUTED_HEADER, body.floor);
+  view.setUint32(ROUTED_HEADER + 4, body.deadline === undefined ? 0 : Math.max(1, Math.min(0xffffffff, Math.ceil(body.deadline))));
+  view.setUint16(ROUTED_HEADER + 8, metadata.length);
+  frame.set(metadata, METADATA_AT);
+  frame.set(body.payload, METADATA_AT + metadata.length);
+  return frame;
+}
+
+/** Reads the message in `frame[start, end)`; its payload is a copy. Throws PROTOCOL_ERROR. */
+export function readMessage(frame: Uint8Array, start: number, end: number): MessageBody {
+  if (end - start < METADATA_AT) throw new MeshError("PROTOCOL_ERROR", "a message that is shorter than its fixed part");
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const metadataAt = start + METADATA_AT;
+  const payloadAt = metadataAt + view.getUint16(start + ROUTED_HEADER + 8);
+  if (payloadAt > end) throw new MeshError("PROTOCOL_ERROR", "a message whose metadata is longer than it");
+  const deadline = view.getUint32(start + ROUTED_HEADER + 4);
+  return {
+    ...readMetadata(frame.subarray(metadataAt, payloadAt)),
+    floor: view.getUint32(start + ROUTED_HEADER),
+    deadline: deadline === 0 ? undefined : deadline,
+    payload: payloadAt === end ? EMPTY : frame.slice(payloadAt, end),
+  };
+}
+
+function readMetadata(bytes: Uint8Array): Pick<MessageBody, "sender" | "directive" | "headers"> {
+  const fields = new Fields(decode(bytes), "a message");
+  for (const key of fields.keys()) {
+    if (key.startsWith("!")) throw new MeshError("UNSUPPORTED", `a message requires "${key.slice(1)}", which this version does not have`);
+  }
+  const sender = fields.raw("s");
+  if (!isNodeId(sender)) throw new MeshError("PROTOCOL_ERROR", "a message without a sender");
+  return { sender, directive: fields.string("d", LIMITS.directive), headers: fields.has("h") ? readHeaders(fields.raw("h")) : {} };
+}
+
+function readHeaders(value: Plain): Readonly<Record<string, string>> {
+  const fields = new Fields(value, "the headers of a message");
+  const keys = fields.keys();
+  if (keys.length > HEADERS) throw new MeshError("PROTOCOL_ERROR", "a message with too many headers");
+  return Object.freeze(Object.fromEntries(keys.map((key) => [key, fields.string(key, LIMITS.metadata)])));
+}
+
+/** A frame without its body, for kinds that need none, or with one. */
+export function layFrame(body: Uint8Array = EMPTY): Uint8Array {
+  return concat([new Uint8Array(ROUTED_HEADER), body]);
+}

@@ -1,0 +1,139 @@
+import { concat, EMPTY, fromUtf8Lossy, utf8 } from "../core/bytes.ts";
+import { MeshError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
+import { Fields } from "./check.ts";
+import { decode, encode } from "./codec.ts";
+import { errorFromPlain, errorToPlain } from "./outcome.ts";
+
+/** What the bytes of a response are. */
+export type Content = "bytes" | "text" | "json";
+
+/** How a work ended. */
+export interface WorkEnd {
+  readonly state: "succeeded" | "failed" | "cancelled";
+  readonly responses: number;
+  readonly exitCode: number | undefined;
+  readonly error: MeshError | undefined;
+}
+
+/** One record of the response stream. A response whose payload is streamed is a begin, chunks, and a finish. */
+export type ResponseRecord =
+  | { readonly type: "response"; readonly content: Content; readonly channel: string | undefined; readonly payload: Uint8Array }
+  | { readonly type: "begin"; readonly channel: string | undefined }
+  | { readonly type: "chunk"; readonly payload: Uint8Array }
+  | { readonly type: "finish" }
+  | { readonly type: "running" }
+  | { readonly type: "end"; readonly end: WorkEnd };
+
+const TYPE = { response: 1, begin: 2, chunk: 3, finish: 4, end: 5, running: 6 } as const;
+const CONTENT: readonly Content[] = ["bytes", "text", "json"];
+const HAS_CHANNEL = 4;
+
+/** u8 type, u8 content and channel flag, u16 reserved, u32 length of what follows. */
+export const RECORD_HEADER = 8;
+
+export function writeRecordHeader(view: DataView, at: number, type: keyof typeof TYPE, flags: number, length: number): void {
+  view.setUint32(at, ((TYPE[type] << 24) | (flags << 16)) >>> 0);
+  view.setUint32(at + 4, length);
+}
+
+/** Header and, if there is a channel, its name; the payload is to follow. */
+export function recordHead(type: "response" | "begin" | "chunk", content: Content, channel: string | undefined, length: number): Uint8Array {
+  const label = channel === undefined ? EMPTY : concat([Uint8Array.of(channel.length), utf8(channel)]);
+  const head = new Uint8Array(RECORD_HEADER + label.length);
+  writeRecordHeader(new DataView(head.buffer), 0, type, CONTENT.indexOf(content) | (channel === undefined ? 0 : HAS_CHANNEL), label.length + length);
+  head.set(label, RECORD_HEADER);
+  return head;
+}
+
+export function finishRecord(): Uint8Array {
+  return bare("finish", EMPTY);
+}
+
+export function runningRecord(): Uint8Array {
+  return bare("running", EMPTY);
+}
+
+export function endRecord(end: WorkEnd): Uint8Array {
+  return bare(
+    "end",
+    encode({ s: end.state, n: end.responses, x: end.exitCode ?? null, e: end.error === undefined ? null : errorToPlain(end.error) }),
+  );
+}
+
+function bare(type: "finish" | "running" | "end", body: Uint8Array): Uint8Array {
+  const record = new Uint8Array(RECORD_HEADER + body.length);
+  writeRecordHeader(new DataView(record.buffer), 0, type, 0, body.length);
+  record.set(body, RECORD_HEADER);
+  return record;
+}
+
+/** Cuts the response stream into records. Payloads handed on are copies. Throws PROTOCOL_ERROR, TOO_LARGE. */
+export class RecordReader {
+  #held: Uint8Array = EMPTY;
+
+  push(bytes: Uint8Array, each: (record: ResponseRecord, size: number) => void): void {
+    let data = bytes;
+    if (this.#held.length > 0) {
+      data = concat([this.#held, bytes]);
+      this.#held = EMPTY;
+    }
+    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    let at = 0;
+    while (data.length - at >= RECORD_HEADER) {
+      const length = view.getUint32(at + 4);
+      if (length > LIMITS.record) throw new MeshError("TOO_LARGE", `a response record of ${length} bytes is over the limit of ${LIMITS.record}`);
+      const size = RECORD_HEADER + length;
+      if (data.length - at < size) break;
+      const record = readRecord(data, view, at, at + size);
+      at += size;
+      if (record !== undefined) each(record, size);
+    }
+    if (at < data.length) this.#held = data.slice(at);
+  }
+}
+
+/** A record of a type that this version does not know is left out. */
+function readRecord(data: Uint8Array, view: DataView, start: number, end: number): ResponseRecord | undefined {
+  const type = view.getUint8(start);
+  const flags = view.getUint8(start + 1);
+  let at = start + RECORD_HEADER;
+  let channel: string | undefined;
+  if ((flags & HAS_CHANNEL) !== 0) {
+    const length = at < end ? view.getUint8(at) : 0;
+    if (length === 0 || at + 1 + length > end) throw new MeshError("PROTOCOL_ERROR", "a response with a channel of no name");
+    channel = fromUtf8Lossy(data.subarray(at + 1, at + 1 + length));
+    at += 1 + length;
+  }
+  switch (type) {
+    case TYPE.response: {
+      const content = CONTENT[flags & 3];
+      if (content === undefined) throw new MeshError("PROTOCOL_ERROR", "a response of unknown content");
+      return { type: "response", content, channel, payload: data.slice(at, end) };
+    }
+    case TYPE.begin:
+      return { type: "begin", channel };
+    case TYPE.chunk:
+      return { type: "chunk", payload: data.slice(at, end) };
+    case TYPE.finish:
+      return { type: "finish" };
+    case TYPE.running:
+      return { type: "running" };
+    case TYPE.end:
+      return { type: "end", end: readEnd(data.subarray(at, end)) };
+    default:
+      return undefined;
+  }
+}
+
+function readEnd(bytes: Uint8Array): WorkEnd {
+  const fields = new Fields(decode(bytes), "the end of a work");
+  const state = fields.string("s", 16);
+  if (state !== "succeeded" && state !== "failed" && state !== "cancelled") throw new MeshError("PROTOCOL_ERROR", "a work that ended in no known state");
+  return {
+    state,
+    responses: fields.integer("n"),
+    exitCode: fields.has("x") ? fields.integer("x", -1_000_000, 0xffffffff) : undefined,
+    error: fields.has("e") ? errorFromPlain(fields.raw("e")) : undefined,
+  };
+}
