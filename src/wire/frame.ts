@@ -55,6 +55,9 @@ export const OFFSET = {
 
 /** By kind; see docs/protocol.md. */
 export const FLAG = {
+  /** keepalive: the answer to one, with the same body. */
+  reply: 0x01,
+
   /** message: another copy may have been sent before this one. */
   resent: 0x01,
   /** message: the destination journals it before it answers; the origin keeps it on disk. */

@@ -32,13 +32,13 @@ function readData(value: Plain): ErrorData {
 }
 
 /**
- * What a destination answers to a message. An empty body says accepted. `stale`: the message was bound to an earlier life of
- * the destination, `epoch` is the present one, `resent` as the message said.
+ * What a destination answers to a message. An empty body says accepted. `stale`: the message was bound to another life of
+ * the destination, `life` is the present one, `resent` as the message said.
  */
 export type Receipt =
   | { readonly type: "accepted" }
   | { readonly type: "refused"; readonly error: MeshError }
-  | { readonly type: "stale"; readonly epoch: number; readonly resent: boolean }
+  | { readonly type: "stale"; readonly life: number; readonly resent: boolean }
   /** Answer to an attach: from which byte of the response stream, and which response, it goes on. */
   | { readonly type: "attached"; readonly offset: number; readonly serial: number; readonly generation: number }
   /** Answer to an attach: ask there. */
@@ -51,7 +51,7 @@ export function encodeReceipt(receipt: Receipt): Uint8Array {
     case "refused":
       return encode({ t: "refused", e: errorToPlain(receipt.error) });
     case "stale":
-      return encode({ t: "stale", p: receipt.epoch, r: receipt.resent });
+      return encode({ t: "stale", p: receipt.life, r: receipt.resent });
     case "attached":
       return encode({ t: "attached", o: receipt.offset, n: receipt.serial, g: receipt.generation });
     case "elsewhere":
@@ -67,7 +67,7 @@ export function decodeReceipt(bytes: Uint8Array): Receipt {
     case "refused":
       return { type, error: errorFromPlain(fields.raw("e")) };
     case "stale":
-      return { type, epoch: fields.integer("p"), resent: fields.boolean("r") };
+      return { type, life: fields.integer("p", 0, 0xffffffff), resent: fields.boolean("r") };
     case "attached":
       return { type, offset: fields.integer("o"), serial: fields.integer("n", 1), generation: fields.integer("g", 0, 0xffff) };
     case "elsewhere":
@@ -78,12 +78,11 @@ export function decodeReceipt(bytes: Uint8Array): Receipt {
 }
 
 /**
- * What a node on the way tells the origin of a message. parked: it waits here. released: it left here, bound to `epoch`. cancelled: it waited here
- * and was taken out. failed: it ends here, with the reason.
+ * What a node on the way tells the origin of a message. parked: it waits here. released: it left here, bound to `life`. failed: it ends here, with the reason.
  */
 export type Notice =
   | { readonly type: "parked"; readonly node: NodeId; readonly ttl: Millis }
-  | { readonly type: "released"; readonly node: NodeId; readonly epoch: number }
+  | { readonly type: "released"; readonly node: NodeId; readonly life: number }
   | { readonly type: "failed"; readonly node: NodeId; readonly error: MeshError };
 
 export function encodeNotice(notice: Notice): Uint8Array {
@@ -91,7 +90,7 @@ export function encodeNotice(notice: Notice): Uint8Array {
     case "parked":
       return encode({ t: "parked", n: notice.node, l: Math.max(0, Math.round(notice.ttl)) });
     case "released":
-      return encode({ t: "released", n: notice.node, p: notice.epoch });
+      return encode({ t: "released", n: notice.node, p: notice.life });
     case "failed":
       return encode({ t: "failed", n: notice.node, e: errorToPlain(notice.error) });
   }
@@ -105,7 +104,7 @@ export function decodeNotice(bytes: Uint8Array): Notice {
     case "parked":
       return { type: "parked", node, ttl: fields.number("l") };
     case "released":
-      return { type: "released", node, epoch: fields.integer("p") };
+      return { type: "released", node, life: fields.integer("p", 0, 0xffffffff) };
     case "failed":
       return { type: "failed", node, error: errorFromPlain(fields.raw("e")) };
     default:

@@ -1,0 +1,204 @@
+import type { MeshError } from "../core/errors.ts";
+import type { MessageId, NodeId } from "../core/ids.ts";
+import type { Instant, Millis } from "../core/instant.ts";
+import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
+import { decodeAcknowledgements, readOffset } from "../wire/acknowledgement.ts";
+import { FLAG, FRAME, OFFSET, ROUTED_HEADER, readRoutedHeader } from "../wire/frame.ts";
+import { readMessageId } from "../wire/message-id.ts";
+import { decodeError, decodeNotice, decodeReceipt } from "../wire/outcome.ts";
+import { AckQueue } from "./ack-queue.ts";
+import { Destination } from "./destination.ts";
+import { Echo, type EchoFacts, type EchoReply } from "./echo.ts";
+import { CHUNK_AT, Frames } from "./frames.ts";
+import { MessageIds, type RandomBytes } from "./message-ids.ts";
+import { Origin } from "./origin.ts";
+import { type Parked, ParkQueue, type ParkLimits } from "./park-queue.ts";
+import type { DeliveryPort, DestinationEvents, OriginEvents, ParkEvents } from "./ports.ts";
+import { Relay, sourceOf } from "./relay.ts";
+
+export interface DeliveryOptions {
+  readonly self: NodeId;
+  /** The first 32 bits of this life's boot id. */
+  readonly life: number;
+  /** False for short-lived and leaf nodes: they hand over to a neighbour instead. */
+  readonly parks: boolean;
+  readonly park: ParkLimits;
+  /** How long ended works are kept for a sender that comes back. */
+  readonly retention: Millis;
+  readonly randomBytes: RandomBytes;
+  /** For callbacks of the store, which come at a time of their own. */
+  readonly clock: () => Instant;
+}
+
+export interface DeliveryHandlers {
+  readonly origin: OriginEvents;
+  readonly destination: DestinationEvents;
+  readonly park: ParkEvents;
+  readonly echo: { readonly facts: () => EchoFacts; readonly onReply: (id: MessageId, reply: EchoReply) => void };
+}
+
+/**
+ * A message's life: sent, carried, parked, received, answered. Frames come in by `receive`; everything that leaves goes through
+ * the port. Bad bodies throw PROTOCOL_ERROR, which says nothing against the link that they came by.
+ */
+export class Delivery {
+  readonly origin: Origin;
+  readonly destination: Destination;
+  readonly park: ParkQueue;
+  readonly relay: Relay;
+  readonly #self: NodeHash;
+  readonly #clock: () => Instant;
+  readonly echo: Echo;
+  readonly #onEchoReply: (id: MessageId, reply: EchoReply) => void;
+  readonly #acks: AckQueue;
+
+  constructor(options: DeliveryOptions, port: DeliveryPort, handlers: DeliveryHandlers) {
+    this.#self = hashNodeId(options.self);
+    this.#clock = options.clock;
+    const frames = new Frames(this.#self, port);
+    this.#acks = new AckQueue(frames);
+    this.park = new ParkQueue(port, handlers.park, options.park);
+    this.echo = new Echo(options.self, frames, handlers.echo.facts);
+    this.#onEchoReply = handlers.echo.onReply;
+    this.relay = new Relay(options, { port, frames, park: this.park, echo: this.echo });
+    this.origin = new Origin(options, { port, frames, acks: this.#acks, ids: new MessageIds(options.randomBytes), park: this.park, events: handlers.origin });
+    this.destination = new Destination(options, { port, frames, acks: this.#acks, events: handlers.destination });
+  }
+
+  /** Reads back what the disk holds: parked messages, the outbox, the journal. */
+  restore(done: (error: MeshError | undefined) => void): void {
+    this.park.restore(this.#clock(), (parked) => {
+      this.destination.restore(this.#clock, (journal) => {
+        this.origin.restore(this.#clock, (outbox) => done(parked ?? journal ?? outbox));
+      });
+    });
+  }
+
+  /** One routed frame, from a link or from this node itself. It may be patched in place. */
+  receive(now: Instant, bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    if (view.getUint32(start + OFFSET.destination) !== this.#self.high || view.getUint32(start + OFFSET.destination + 4) !== this.#self.low) {
+      return this.relay.forward(now, bytes, view, start, end);
+    }
+    const kind = view.getUint8(start + OFFSET.kind);
+    switch (kind) {
+      case FRAME.data:
+        return this.#chunk(now, bytes, view, start, end);
+      case FRAME.ack: {
+        const from = sourceOf(view, start);
+        return decodeAcknowledgements(bytes, start, end, (ack) => {
+          if (ack.upward) this.origin.onAck(now, ack);
+          else this.destination.onAck(now, ack, from);
+        });
+      }
+      case FRAME.message:
+        return this.destination.onMessage(now, readMessageId(bytes, start + OFFSET.id), readRoutedHeader(view, start), bytes, start, end);
+      default:
+        return this.#control(now, kind, bytes, view, start, end);
+    }
+  }
+
+  /** A destination can be reached that could not before, or routes moved. */
+  routesChanged(now: Instant): void {
+    this.origin.routesChanged(now);
+    this.destination.routesChanged(now);
+    this.drain();
+  }
+
+  restarted(now: Instant, node: NodeId): void {
+    this.origin.restarted(now, node);
+  }
+
+  /** A link has room again. */
+  writable(): void {
+    this.origin.unblock();
+    this.destination.unblock();
+    this.drain();
+  }
+
+  /** Sends on what is parked and has a route. */
+  drain(): void {
+    if (this.park.messages > 0) this.park.drainAll((parked, frame) => this.#release(parked, frame), this.#clock);
+  }
+
+  /** At the end of a tick: streams, receipts and acknowledgements leave. */
+  flush(now: Instant): void {
+    this.destination.flush(now);
+    this.origin.flush(now);
+    this.#acks.flush();
+  }
+
+  nextWake(): Instant | undefined {
+    let next = Infinity;
+    for (const at of [this.origin.nextWake(), this.destination.nextWake(), this.park.nextWake(), this.#acks.nextWake()]) {
+      if (at !== undefined && at < next) next = at;
+    }
+    return next === Infinity ? undefined : next;
+  }
+
+  wake(now: Instant): void {
+    this.park.expire(now, (parked) => {
+      if (this.#isOwn(parked)) this.origin.onExpiredHere(parked);
+      else this.relay.expired(parked);
+    });
+    this.origin.wake(now);
+    this.destination.wake(now);
+    this.#acks.wake(now);
+  }
+
+  #release(parked: Parked, frame: Uint8Array): void {
+    if (this.#isOwn(parked)) this.origin.onReleased(this.#clock(), parked, frame);
+    else this.relay.release(parked, frame);
+  }
+
+  #isOwn(parked: Parked): boolean {
+    return parked.source.high === this.#self.high && parked.source.low === this.#self.low;
+  }
+
+  #chunk(now: Instant, bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    if (end - start < CHUNK_AT) return;
+    const flags = view.getUint8(start + OFFSET.flags);
+    const chunk = {
+      offset: readOffset(view, start + ROUTED_HEADER),
+      bytes: bytes.subarray(start + CHUNK_AT, end),
+      fin: (flags & FLAG.fin) !== 0,
+      probe: (flags & FLAG.probe) !== 0,
+      accepted: (flags & FLAG.accepted) !== 0,
+      generation: view.getUint32(start + OFFSET.auxiliary),
+      from: sourceOf(view, start),
+    };
+    const id = readMessageId(bytes, start + OFFSET.id);
+    if ((flags & FLAG.upward) !== 0) this.destination.onChunk(now, id, chunk);
+    else this.origin.onChunk(now, id, chunk);
+  }
+
+  #control(now: Instant, kind: number, bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    const id = readMessageId(bytes, start + OFFSET.id);
+    const body = bytes.subarray(start + ROUTED_HEADER, end);
+    switch (kind) {
+      case FRAME.receipt:
+        return this.origin.onReceipt(now, id, decodeReceipt(body));
+      case FRAME.notice:
+        return this.origin.onNotice(now, id, decodeNotice(body));
+      case FRAME.reset:
+        if ((view.getUint8(start + OFFSET.flags) & FLAG.upward) === 0) return this.origin.onReset(id, decodeError(body));
+        return this.destination.onReset(now, id, decodeError(body), sourceOf(view, start));
+      case FRAME.attach:
+        return this.destination.onAttach(id, sourceOf(view, start), body, this.origin.find(id)?.node);
+      case FRAME.echo:
+        return this.echo.answer(id, sourceOf(view, start), view.getUint8(start + OFFSET.hops) + 1);
+      case FRAME.echoReply:
+        return this.#onEchoReply(id, this.echo.read(body));
+      case FRAME.confirm:
+        return this.destination.onConfirm(id);
+      case FRAME.custody: {
+        const parked = this.park.find(id);
+        if (parked !== undefined && sameNode(parked.source, sourceOf(view, start))) parked.custody = true;
+        return;
+      }
+    }
+  }
+}
+
+function sameNode(a: NodeHash, b: NodeHash): boolean {
+  return a.high === b.high && a.low === b.low;
+}

@@ -1,0 +1,444 @@
+import { Deadlines } from "../core/deadlines.ts";
+import { MeshError } from "../core/errors.ts";
+import type { MessageId, NodeId } from "../core/ids.ts";
+import type { Instant, Millis } from "../core/instant.ts";
+import { LIMITS } from "../core/limits.ts";
+import type { NodeHash } from "../core/node-hash.ts";
+import type { Acknowledgement } from "../wire/acknowledgement.ts";
+import { Fields } from "../wire/check.ts";
+import { decode } from "../wire/codec.ts";
+import { FLAG, FRAME, type RoutedHeader } from "../wire/frame.ts";
+import { readMessage } from "../wire/message.ts";
+import { encodeError, encodeReceipt, type Receipt } from "../wire/outcome.ts";
+import { endRecord, finishRecord, recordHead, runningRecord, type WorkEnd } from "../wire/record.ts";
+import type { AckQueue } from "./ack-queue.ts";
+import type { Frames } from "./frames.ts";
+import { Journal } from "./journal.ts";
+import type { DeliveryPort, DestinationEvents, ResponseFacts } from "./ports.ts";
+import { Retention } from "./retention.ts";
+import { SeenWindow } from "./seen-window.ts";
+import { StreamReceiver } from "./stream-receiver.ts";
+import { StreamSender } from "./stream-sender.ts";
+
+/** journaling, offered: not answered yet. refused: answered, remembered for copies. accepted: its work is under way. ended: its responses are kept. */
+export type DestinationPhase = "journaling" | "offered" | "refused" | "accepted" | "ended";
+
+interface Conversation {
+  readonly id: MessageId;
+  /** Who sent it, or attached last. */
+  peer: NodeHash;
+  readonly durable: boolean;
+  readonly hold: boolean;
+  readonly frame: Uint8Array | undefined;
+  phase: DestinationPhase;
+  error: MeshError | undefined;
+  receiptDue: boolean;
+  up: StreamReceiver | undefined;
+  readonly down: StreamSender;
+  responses: number;
+  generation: number;
+  detached: boolean;
+  blocked: boolean;
+  wait: Millis;
+}
+
+const RESEND = { first: 1_000, most: 15_000 } as const;
+const SETTLE = 100;
+/** How long a refusal is remembered for copies of its message. */
+const REFUSAL = 30_000;
+/** A cancel that came before its message waits for it so long. */
+const EARLY_CANCEL = { life: 300_000, most: 10_000 } as const;
+
+/** The worker's end of every message that arrives here. SPEC.md has its states and rules. */
+export class Destination {
+  readonly #port: DeliveryPort;
+  readonly #frames: Frames;
+  readonly #acks: AckQueue;
+  readonly #events: DestinationEvents;
+  readonly #journal: Journal;
+  readonly #seen = new SeenWindow();
+  readonly #conversations = new Map<MessageId, Conversation>();
+  readonly #retention: Retention;
+  readonly #timers = new Deadlines<MessageId>();
+  readonly #cancelledEarly = new Map<MessageId, Instant>();
+  readonly #dirty = new Set<Conversation>();
+  readonly #stalled = new Set<Conversation>();
+  readonly #life: number;
+
+  constructor(options: { readonly life: number; readonly retention: Millis }, rooms: { readonly port: DeliveryPort; readonly frames: Frames; readonly acks: AckQueue; readonly events: DestinationEvents }) {
+    this.#life = options.life;
+    this.#port = rooms.port;
+    this.#frames = rooms.frames;
+    this.#acks = rooms.acks;
+    this.#events = rooms.events;
+    this.#journal = new Journal(rooms.port);
+    this.#retention = new Retention(options.retention);
+  }
+
+  get size(): number {
+    return this.#conversations.size;
+  }
+
+  /** Takes up what the journal holds: ended work is remembered, interrupted work runs again where it may, and fails otherwise. */
+  restore(clock: () => Instant, done: (error: MeshError | undefined) => void): void {
+    this.#journal.restore((error, entries) => {
+      for (const entry of entries) {
+        const now = clock();
+        if (entry.ended && entry.ttl <= 0) {
+          this.#journal.remove(entry.id);
+          continue;
+        }
+        this.#resume(now, entry.id, entry.frame, entry.ended, entry.ttl);
+      }
+      done(error);
+    });
+  }
+
+  onMessage(now: Instant, id: MessageId, header: Readonly<RoutedHeader>, frame: Uint8Array, start: number, end: number): void {
+    const peer = { high: header.sourceHigh, low: header.sourceLow };
+    const known = this.#conversations.get(id);
+    if (known !== undefined) return this.#again(known);
+    if (this.#seen.has(id)) {
+      return this.#reset(peer, id, new MeshError("RESPONSES_GONE", "the work was accepted and ended; its responses are no longer kept"));
+    }
+    const body = readMessage(frame, start, end);
+    const durable = (header.flags & FLAG.durable) !== 0;
+    if (!durable && header.auxiliary !== this.#life && !this.#events.isIdempotent(body.directive)) {
+      return this.#receipt(peer, id, { type: "stale", life: this.#life, resent: (header.flags & FLAG.resent) !== 0 });
+    }
+    if (!this.#seen.add(id, body.floor, now + header.ttl)) {
+      return this.#reset(peer, id, new MeshError("RESPONSES_GONE", "the work was ended by its sender before"));
+    }
+    const hold = (header.flags & FLAG.hold) !== 0;
+    const streamed = (header.flags & FLAG.streamed) !== 0;
+    const conversation = this.#open({ id, peer, durable, hold, frame: durable ? frame.slice(start, end) : undefined, streamed });
+    if (this.#cancelledEarly.delete(id)) return this.refuse(now, id, new MeshError("CANCELLED", "the sender cancelled it before it arrived"));
+    const request = { id, ...body, streamed, durable, hold };
+    if (!durable) return this.#events.onRequest(request);
+    conversation.phase = "journaling";
+    this.#journal.put(id, conversation.frame ?? frame.slice(start, end), false, (error) => {
+      if (this.#conversations.get(id) !== conversation || conversation.phase !== "journaling") return;
+      conversation.phase = "offered";
+      if (error === undefined) this.#events.onRequest(request);
+      else this.refuse(now, id, error);
+    });
+  }
+
+  /** The work is taken. Its receipt leaves with the first response, or at the end of the tick. */
+  accept(id: MessageId): void {
+    const conversation = this.#conversations.get(id);
+    if (conversation?.phase !== "offered") return;
+    conversation.phase = "accepted";
+    conversation.receiptDue = true;
+    this.#mark(conversation);
+  }
+
+  refuse(now: Instant, id: MessageId, error: MeshError): void {
+    const conversation = this.#conversations.get(id);
+    if (conversation === undefined || conversation.phase === "accepted" || conversation.phase === "ended") return;
+    conversation.phase = "refused";
+    conversation.error = error;
+    if (conversation.durable) this.#journal.remove(id);
+    this.#receipt(conversation.peer, id, { type: "refused", error });
+    this.#timers.set(id, now + REFUSAL);
+  }
+
+  /** The work began. */
+  running(id: MessageId): void {
+    const conversation = this.#conversations.get(id);
+    if (conversation === undefined || conversation.phase !== "accepted") return;
+    conversation.down.write([runningRecord()]);
+    this.#mark(conversation);
+  }
+
+  /** Adds one response of at most 48 KiB. `false`: wait for `onResponseWritable`. */
+  respond(id: MessageId, facts: ResponseFacts, payload: Uint8Array): boolean {
+    return this.#write(id, recordHead("response", facts.content, facts.channel, payload.length), payload, true);
+  }
+
+  /** Begins a response whose payload comes in chunks. */
+  beginResponse(id: MessageId, facts: ResponseFacts): boolean {
+    return this.#write(id, recordHead("begin", facts.content, facts.channel, 0), undefined, true);
+  }
+
+  /** Adds to the response that was begun, at most 32 KiB. */
+  chunk(id: MessageId, payload: Uint8Array): boolean {
+    return this.#write(id, recordHead("chunk", "bytes", undefined, payload.length), payload, false);
+  }
+
+  finishResponse(id: MessageId): boolean {
+    return this.#write(id, finishRecord(), undefined, false);
+  }
+
+  /** The work is over; the response stream ends with how. */
+  end(now: Instant, id: MessageId, end: Omit<WorkEnd, "responses">): void {
+    const conversation = this.#conversations.get(id);
+    if (conversation?.phase !== "accepted") return;
+    conversation.down.write([endRecord({ ...end, responses: conversation.responses })]);
+    conversation.down.end();
+    conversation.phase = "ended";
+    if (conversation.durable && conversation.frame !== undefined) this.#journal.put(id, conversation.frame, true, () => undefined);
+    this.#mark(conversation);
+    this.#keep(now, conversation);
+  }
+
+  /** The worker has taken so many bytes of the payload. */
+  consumed(now: Instant, id: MessageId, count: number): void {
+    const conversation = this.#conversations.get(id);
+    if (conversation?.up === undefined) return;
+    conversation.up.consume(count);
+    this.#acknowledge(now, conversation, conversation.up, false);
+  }
+
+  /** How many responses so far. */
+  responses(id: MessageId): number {
+    return this.#conversations.get(id)?.responses ?? 0;
+  }
+
+  onChunk(now: Instant, id: MessageId, chunk: { offset: number; bytes: Uint8Array; fin: boolean; probe: boolean; from: NodeHash }): void {
+    const conversation = this.#conversations.get(id);
+    const up = conversation?.up;
+    if (conversation === undefined || up === undefined) return this.#unknown(chunk.from, id);
+    const whole = up.whole;
+    const fresh = up.receive(chunk.offset, chunk.bytes, chunk.fin);
+    if (chunk.probe) up.probed();
+    // What comes after the work has ended is read by nobody: taken, so that its sender can finish.
+    if (conversation.phase === "ended") {
+      up.consume(LIMITS.credit);
+    } else {
+      if (fresh !== undefined) this.#events.onPayloadBytes(id, fresh);
+      if (!whole && up.whole) this.#events.onPayloadEnd(id);
+    }
+    this.#acknowledge(now, conversation, up, chunk.probe);
+  }
+
+  onAck(now: Instant, ack: Acknowledgement, from: NodeHash): void {
+    const conversation = this.#conversations.get(ack.id);
+    if (conversation === undefined) {
+      if (!ack.done && !ack.detached) this.#unknown(from, ack.id);
+      return;
+    }
+    if (ack.generation !== conversation.generation || conversation.peer.high !== from.high || conversation.peer.low !== from.low) return;
+    if (ack.detached) {
+      conversation.detached = true;
+      return;
+    }
+    const { down } = conversation;
+    const before = down.acked;
+    if (!down.acknowledge(ack.offset, ack.window, ack.done)) return;
+    this.#retention.resize(ack.id, down.held);
+    if (ack.gap || ack.probed) down.goBack();
+    if (down.acked > before) conversation.wait = RESEND.first;
+    if (down.outstanding) this.#timers.set(ack.id, now + conversation.wait);
+    else this.#timers.delete(ack.id);
+    this.#mark(conversation);
+    if (conversation.blocked && down.writable) {
+      conversation.blocked = false;
+      this.#events.onResponseWritable(ack.id);
+    }
+  }
+
+  onReset(now: Instant, id: MessageId, error: MeshError, from: NodeHash): void {
+    const conversation = this.#conversations.get(id);
+    if (conversation !== undefined) {
+      if (conversation.phase === "journaling" || conversation.phase === "offered") return this.refuse(now, id, error);
+      if (conversation.phase === "accepted") return this.#events.onCancel(id, error);
+      return this.#again(conversation);
+    }
+    if (this.#cancelledEarly.size >= EARLY_CANCEL.most) for (const first of this.#cancelledEarly.keys()) if (this.#cancelledEarly.delete(first)) break;
+    this.#cancelledEarly.set(id, now + EARLY_CANCEL.life);
+    this.#reset(from, id, error);
+  }
+
+  onConfirm(id: MessageId): void {
+    const conversation = this.#conversations.get(id);
+    if (conversation?.hold === true && conversation.phase === "accepted") this.#events.onConfirm(id);
+  }
+
+  /** Someone wants the responses from one on: the stream starts over for it. `elsewhere`: where this node sent the work, if it did. */
+  onAttach(id: MessageId, from: NodeHash, body: Uint8Array, elsewhere: NodeId | undefined): void {
+    const conversation = this.#conversations.get(id);
+    if (conversation === undefined && elsewhere !== undefined) return this.#receipt(from, id, { type: "elsewhere", node: elsewhere });
+    if (conversation === undefined || conversation.phase === "journaling" || conversation.phase === "offered") {
+      const error = this.#seen.has(id) ? new MeshError("RESPONSES_GONE", "the work ended; its responses are no longer kept") : new MeshError("UNKNOWN_WORK", "this node has no such work");
+      return this.#receipt(from, id, { type: "refused", error });
+    }
+    if (conversation.error !== undefined) return this.#receipt(from, id, { type: "refused", error: conversation.error });
+    const serial = new Fields(decode(body), "a request to attach").integer("f", 1);
+    const place = conversation.down.rewind(serial, conversation.responses + 1);
+    if (place === undefined) {
+      return this.#receipt(from, id, { type: "refused", error: new MeshError("RESPONSES_GONE", `response ${serial} is no longer kept`) });
+    }
+    conversation.peer = from;
+    conversation.generation = (conversation.generation + 1) & 0xffff;
+    conversation.detached = false;
+    conversation.receiptDue = false;
+    this.#receipt(from, id, { type: "attached", ...place, generation: conversation.generation });
+    this.#mark(conversation);
+  }
+
+  routesChanged(now: Instant): void {
+    for (const conversation of this.#conversations.values()) {
+      if (!conversation.down.outstanding || conversation.detached) continue;
+      conversation.wait = RESEND.first;
+      const due = this.#timers.get(conversation.id);
+      if (due === undefined || due > now + SETTLE) this.#timers.set(conversation.id, now + SETTLE);
+    }
+  }
+
+  unblock(): void {
+    for (const conversation of this.#stalled) this.#mark(conversation);
+    this.#stalled.clear();
+  }
+
+  flush(now: Instant): void {
+    for (const conversation of this.#dirty) this.#pump(now, conversation);
+    this.#dirty.clear();
+  }
+
+  nextWake(): Instant | undefined {
+    const times = [this.#timers.next(), this.#seen.nextWake(), this.#retention.nextWake()].filter((at) => at !== undefined);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  wake(now: Instant): void {
+    this.#seen.wake(now);
+    for (const [id, until] of this.#cancelledEarly) {
+      if (until > now) break;
+      this.#cancelledEarly.delete(id);
+    }
+    for (let id = this.#timers.take(now); id !== undefined; id = this.#timers.take(now)) {
+      const conversation = this.#conversations.get(id);
+      if (conversation !== undefined) this.#due(now, conversation);
+    }
+    for (const id of this.#retention.wake(now)) this.#drop(id);
+  }
+
+  #open(facts: { id: MessageId; peer: NodeHash; durable: boolean; hold: boolean; frame: Uint8Array | undefined; streamed: boolean }): Conversation {
+    const { streamed, ...rest } = facts;
+    const conversation: Conversation = {
+      ...rest,
+      phase: "offered",
+      error: undefined,
+      receiptDue: false,
+      up: streamed ? new StreamReceiver() : undefined,
+      down: new StreamSender(LIMITS.retainedPerWork),
+      responses: 0,
+      generation: 0,
+      detached: false,
+      blocked: false,
+      wait: RESEND.first,
+    };
+    this.#conversations.set(facts.id, conversation);
+    return conversation;
+  }
+
+  #resume(now: Instant, id: MessageId, frame: Uint8Array, ended: boolean, ttl: Millis): void {
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    const peer = { high: view.getUint32(16), low: view.getUint32(20) };
+    const flags = view.getUint8(5);
+    const body = readMessage(frame, 0, frame.length);
+    const streamed = (flags & FLAG.streamed) !== 0;
+    this.#seen.add(id, 0, now + Math.max(ttl, 0));
+    const conversation = this.#open({ id, peer, durable: true, hold: false, frame, streamed });
+    if (!ended && !streamed && this.#events.isIdempotent(body.directive)) {
+      return this.#events.onRequest({ id, ...body, streamed: false, durable: true, hold: false });
+    }
+    conversation.phase = "accepted";
+    conversation.receiptDue = true;
+    const message = ended ? "the worker restarted after the work had ended, before its responses had arrived" : "the worker restarted while the work ran";
+    this.end(now, id, { state: "failed", exitCode: undefined, error: new MeshError(ended ? "RESPONSES_GONE" : "WORK_INTERRUPTED", message) });
+  }
+
+  #write(id: MessageId, head: Uint8Array, payload: Uint8Array | undefined, isNew: boolean): boolean {
+    const conversation = this.#conversations.get(id);
+    if (conversation === undefined || conversation.phase !== "accepted") return true;
+    if (isNew) conversation.responses++;
+    conversation.down.write(payload === undefined ? [head] : [head, payload], isNew ? conversation.responses : undefined);
+    this.#mark(conversation);
+    conversation.blocked = !conversation.down.writable;
+    return !conversation.blocked;
+  }
+
+  /** A copy of a message that is known: say again what was said. */
+  #again(conversation: Conversation): void {
+    if (conversation.phase === "journaling" || conversation.phase === "offered") return;
+    if (conversation.error !== undefined) return this.#receipt(conversation.peer, conversation.id, { type: "refused", error: conversation.error });
+    conversation.receiptDue = true;
+    if (conversation.down.outstanding) conversation.down.goBack();
+    this.#mark(conversation);
+  }
+
+  #pump(now: Instant, conversation: Conversation): void {
+    const { down, id, peer } = conversation;
+    let sent = false;
+    while (!conversation.detached) {
+      if (this.#port.congested(peer.high, peer.low)) {
+        this.#stalled.add(conversation);
+        break;
+      }
+      const chunk = down.take();
+      if (chunk === undefined) break;
+      sent = true;
+      this.#frames.sendChunk(peer, id, chunk, conversation.receiptDue ? FLAG.accepted : 0, conversation.generation);
+      conversation.receiptDue = false;
+    }
+    if (conversation.receiptDue) {
+      conversation.receiptDue = false;
+      this.#receipt(peer, id, { type: "accepted" }, conversation.hold ? FLAG.hold : 0);
+    }
+    if (sent && this.#timers.get(id) === undefined) this.#timers.set(id, now + conversation.wait);
+  }
+
+  #due(now: Instant, conversation: Conversation): void {
+    if (conversation.phase === "refused") return this.#drop(conversation.id);
+    const { down, peer, id } = conversation;
+    if (!down.outstanding || conversation.detached) return;
+    if (this.#port.hasRoute(peer.high, peer.low)) {
+      const flags = FLAG.probe | FLAG.accepted;
+      this.#frames.sendChunk(peer, id, { offset: down.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false }, flags, conversation.generation);
+    }
+    this.#timers.set(id, now + conversation.wait);
+    conversation.wait = Math.min(RESEND.most, conversation.wait * 2);
+  }
+
+  #keep(now: Instant, conversation: Conversation): void {
+    for (const id of this.#retention.keep(now, conversation.id, conversation.down.held)) this.#drop(id);
+  }
+
+  #drop(id: MessageId): void {
+    const conversation = this.#conversations.get(id);
+    if (conversation === undefined) return;
+    this.#conversations.delete(id);
+    this.#timers.delete(id);
+    this.#dirty.delete(conversation);
+    this.#stalled.delete(conversation);
+    if (conversation.durable) this.#journal.remove(id);
+  }
+
+  #mark(conversation: Conversation): void {
+    this.#dirty.add(conversation);
+    this.#port.markDirty();
+  }
+
+  #acknowledge(now: Instant, conversation: Conversation, up: StreamReceiver, probed: boolean): void {
+    const need = up.need;
+    if (need === undefined) return;
+    const entry = { id: conversation.id, upward: true, gap: up.gap, probed, done: up.done, detached: false, generation: 0, offset: up.offset, window: up.window };
+    this.#acks.add(now, conversation.peer, entry, need === "now");
+    up.acknowledged();
+    if (need === "now") this.#port.markDirty();
+  }
+
+  #receipt(to: NodeHash, id: MessageId, receipt: Receipt, flags = 0): void {
+    this.#frames.send({ kind: FRAME.receipt, to, id, flags }, encodeReceipt(receipt));
+  }
+
+  #unknown(to: NodeHash, id: MessageId): void {
+    this.#reset(to, id, new MeshError("WORK_INTERRUPTED", "the worker restarted, or has forgotten the work"));
+  }
+
+  #reset(to: NodeHash, id: MessageId, error: MeshError): void {
+    this.#frames.send({ kind: FRAME.reset, to, id }, encodeError(error));
+  }
+}

@@ -1,0 +1,82 @@
+import type { MessageId } from "../core/ids.ts";
+import type { NodeHash } from "../core/node-hash.ts";
+import { writeOffset } from "../wire/acknowledgement.ts";
+import { FLAG, FRAME, type FrameKind, ROUTED_HEADER, writeRoutedHeader } from "../wire/frame.ts";
+import { layFrame } from "../wire/message.ts";
+import { writeMessageId } from "../wire/message-id.ts";
+import type { Chunk } from "./stream-sender.ts";
+import type { DeliveryPort } from "./ports.ts";
+
+export interface Address {
+  readonly kind: FrameKind;
+  readonly to: NodeHash;
+  readonly id?: MessageId;
+  readonly flags?: number;
+  readonly ttl?: number;
+  readonly auxiliary?: number;
+}
+
+const DATA_HEADER = ROUTED_HEADER + 8;
+
+/** Addresses frames from this node and sends them. */
+export class Frames {
+  readonly #self: NodeHash;
+  readonly #port: DeliveryPort;
+  #scratch = new Uint8Array(2048);
+  #scratchView = new DataView(this.#scratch.buffer);
+
+  constructor(self: NodeHash, port: DeliveryPort) {
+    this.#self = self;
+    this.#port = port;
+  }
+
+  /** Fills the header of a laid-out frame. */
+  address(frame: Uint8Array, to: Address): void {
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    this.#header(view, frame.length, to);
+    if (to.id !== undefined) writeMessageId(frame, 32, to.id);
+  }
+
+  /** Sends an addressed frame. */
+  transmit(frame: Uint8Array): boolean {
+    return this.#port.transmit(frame, 0, frame.length);
+  }
+
+  send(to: Address, body?: Uint8Array): boolean {
+    const frame = layFrame(body);
+    this.address(frame, to);
+    return this.transmit(frame);
+  }
+
+  /** Sends one chunk of a stream. */
+  sendChunk(to: NodeHash, id: MessageId, chunk: Chunk, flags: number, generation: number): boolean {
+    const count = chunk.to - chunk.from;
+    const length = DATA_HEADER + count;
+    if (length > this.#scratch.length) {
+      this.#scratch = new Uint8Array(length);
+      this.#scratchView = new DataView(this.#scratch.buffer);
+    }
+    this.#header(this.#scratchView, length, { kind: FRAME.data, to, flags: flags | (chunk.fin ? FLAG.fin : 0), auxiliary: generation });
+    writeMessageId(this.#scratch, 32, id);
+    writeOffset(this.#scratchView, ROUTED_HEADER, chunk.offset);
+    if (count > 0) this.#scratch.set(count === chunk.bytes.length ? chunk.bytes : chunk.bytes.subarray(chunk.from, chunk.to), DATA_HEADER);
+    return this.#port.transmit(this.#scratch, 0, length);
+  }
+
+  #header(view: DataView, length: number, to: Address): void {
+    writeRoutedHeader(view, 0, length, {
+      kind: to.kind,
+      flags: to.flags ?? 0,
+      hops: 0,
+      destinationHigh: to.to.high,
+      destinationLow: to.to.low,
+      sourceHigh: this.#self.high,
+      sourceLow: this.#self.low,
+      ttl: to.ttl ?? 0,
+      auxiliary: to.auxiliary ?? 0,
+    });
+  }
+}
+
+/** Where the bytes of a stream chunk begin in its frame. */
+export const CHUNK_AT = DATA_HEADER;

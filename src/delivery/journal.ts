@@ -1,0 +1,56 @@
+import type { MeshError } from "../core/errors.ts";
+import type { MessageId } from "../core/ids.ts";
+import type { Millis } from "../core/instant.ts";
+import { OFFSET, ROUTED_HEADER } from "../wire/frame.ts";
+import { readMessageId } from "../wire/message-id.ts";
+import type { DeliveryPort } from "./ports.ts";
+
+const PREFIX = "journal/";
+/** Before the frame: wall time of arrival as a float, u8 whether the work has ended. */
+const ENVELOPE = 9;
+
+export interface Journaled {
+  readonly id: MessageId;
+  readonly frame: Uint8Array;
+  readonly ended: boolean;
+  /** What is left of the message's time to live. */
+  readonly ttl: Millis;
+}
+
+/** The destination's record of durable messages, on disk from before they are answered: so no restart runs one twice. */
+export class Journal {
+  readonly #port: DeliveryPort;
+
+  constructor(port: DeliveryPort) {
+    this.#port = port;
+  }
+
+  put(id: MessageId, frame: Uint8Array, ended: boolean, done: (error: MeshError | undefined) => void): void {
+    const value = new Uint8Array(ENVELOPE + frame.length);
+    const view = new DataView(value.buffer);
+    view.setFloat64(0, this.#port.wallClock());
+    view.setUint8(8, ended ? 1 : 0);
+    value.set(frame, ENVELOPE);
+    this.#port.records.write([{ type: "put", key: PREFIX + id, value }], done);
+  }
+
+  remove(id: MessageId): void {
+    this.#port.records.write([{ type: "delete", key: PREFIX + id }], () => undefined);
+  }
+
+  restore(done: (error: MeshError | undefined, entries: readonly Journaled[]) => void, from = PREFIX, found: Journaled[] = []): void {
+    this.#port.records.scan({ from, to: `${PREFIX}~`, limit: 1000 }, (error, entries) => {
+      for (const { value } of entries) if (value.length >= ENVELOPE + ROUTED_HEADER) found.push(this.#read(value));
+      const last = entries.at(-1);
+      if (error !== undefined || last === undefined) return done(error, found);
+      this.restore(done, `${last.key}!`, found);
+    });
+  }
+
+  #read(value: Uint8Array): Journaled {
+    const envelope = new DataView(value.buffer, value.byteOffset, value.byteLength);
+    const frame = value.slice(ENVELOPE);
+    const off = Math.max(0, this.#port.wallClock() - envelope.getFloat64(0));
+    return { id: readMessageId(frame, OFFSET.id), frame, ended: envelope.getUint8(8) === 1, ttl: new DataView(frame.buffer).getUint32(OFFSET.ttl) - off };
+  }
+}

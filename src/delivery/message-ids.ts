@@ -1,0 +1,67 @@
+import type { MessageId } from "../core/ids.ts";
+import { readMessageId } from "../wire/message-id.ts";
+
+const LANE_BYTES = 12;
+const WINDOW = 1 << 16;
+
+/** 12 random bytes that no other lane of any node has. */
+export type RandomBytes = (count: number) => Uint8Array;
+
+/**
+ * Makes message ids: a UUID (version 8, RFC 9562) of a random lane and a counter. With each message goes the lane's floor, below which the sender
+ * has ended everything: so a destination remembers what it has seen in a few bits a message, and for as long as it must.
+ */
+export class MessageIds {
+  readonly #random: RandomBytes;
+  readonly #open = new Map<string, Lane>();
+  #lane: Lane;
+
+  constructor(random: RandomBytes) {
+    this.#random = random;
+    this.#lane = this.#newLane();
+  }
+
+  next(): { readonly id: MessageId; readonly floor: number } {
+    // A lane whose oldest message does not end would make its window grow without a limit at every destination.
+    if (this.#lane.next - this.#lane.floor >= WINDOW || this.#lane.next >= 0xffff_ffff) this.#lane = this.#newLane();
+    const lane = this.#lane;
+    const counter = lane.next++;
+    lane.live.add(counter);
+    new DataView(lane.bytes.buffer).setUint32(LANE_BYTES, counter);
+    return { id: readMessageId(lane.bytes, 0), floor: lane.floor };
+  }
+
+  /** No copy of this message will be sent any more. Ids of other makers are ignored. */
+  ended(id: MessageId): void {
+    const lane = this.#open.get(laneOf(id));
+    if (lane === undefined || !lane.live.delete(counterOf(id))) return;
+    while (lane.floor < lane.next && !lane.live.has(lane.floor)) lane.floor++;
+    if (lane !== this.#lane && lane.live.size === 0) this.#open.delete(laneOf(id));
+  }
+
+  #newLane(): Lane {
+    const bytes = new Uint8Array(16);
+    bytes.set(this.#random(LANE_BYTES));
+    bytes[6] = ((bytes[6] as number) & 0x0f) | 0x80;
+    bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+    const lane: Lane = { bytes, next: 0, floor: 0, live: new Set() };
+    this.#open.set(laneOf(readMessageId(bytes, 0)), lane);
+    return lane;
+  }
+}
+
+interface Lane {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  next: number;
+  floor: number;
+  readonly live: Set<number>;
+}
+
+/** All of an id but its counter. */
+export function laneOf(id: MessageId): string {
+  return id.slice(0, 28);
+}
+
+export function counterOf(id: MessageId): number {
+  return Number.parseInt(id.slice(28), 16);
+}

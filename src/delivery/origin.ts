@@ -1,0 +1,573 @@
+import { Deadlines } from "../core/deadlines.ts";
+import { MeshError } from "../core/errors.ts";
+import type { MessageId, NodeId } from "../core/ids.ts";
+import type { Instant, Millis } from "../core/instant.ts";
+import { TIMES } from "../core/limits.ts";
+import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
+import type { Acknowledgement } from "../wire/acknowledgement.ts";
+import { encode } from "../wire/codec.ts";
+import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
+import { layMessage } from "../wire/message.ts";
+import { encodeError, type Notice, type Receipt } from "../wire/outcome.ts";
+import type { AckQueue } from "./ack-queue.ts";
+import type { Frames } from "./frames.ts";
+import type { MessageIds } from "./message-ids.ts";
+import { Outbox } from "./outbox.ts";
+import type { Parked, ParkQueue } from "./park-queue.ts";
+import type { DeliveryPort, OriginEvents } from "./ports.ts";
+import { StreamReceiver } from "./stream-receiver.ts";
+import { StreamSender } from "./stream-sender.ts";
+
+export interface SendRequest {
+  readonly node: NodeId;
+  /** From `encodeMetadata`. */
+  readonly metadata: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly streamed: boolean;
+  readonly ttl: Millis;
+  readonly deadline: Millis | undefined;
+  readonly durable: boolean;
+  readonly hold: boolean;
+}
+
+/** How far a message has come, as its origin knows. */
+export type OriginPhase = "storing" | "waiting" | "sent" | "parked" | "attaching" | "accepted" | "over";
+
+interface Conversation {
+  readonly id: MessageId;
+  readonly node: NodeId;
+  readonly to: NodeHash;
+  readonly durable: boolean;
+  readonly hold: boolean;
+  readonly frame: Uint8Array;
+  readonly expiresAt: Instant;
+  phase: OriginPhase;
+  /** Copies sent that could have begun as work in the life they are bound to. */
+  copies: number;
+  bound: number;
+  parkedAt: NodeId | undefined;
+  custody: boolean;
+  wait: Millis;
+  cancelled: MeshError | undefined;
+  down: StreamReceiver;
+  generation: number;
+  up: StreamSender | undefined;
+  inputBlocked: boolean;
+  attachFrom: number;
+}
+
+const RESEND = { first: 1_000, most: 15_000 } as const;
+/** After its time to live a message may have been accepted all the same; so long its receipt may take. */
+const GRACE = 2_000;
+const WATCH = 30_000;
+/** After a change of routes: time for it to settle before what is unanswered is sent again. */
+const SETTLE = 100;
+
+/** The sender's end of every message that this node sends. SPEC.md has its states and rules. */
+export class Origin {
+  readonly #self: NodeId;
+  readonly #parks: boolean;
+  readonly #port: DeliveryPort;
+  readonly #frames: Frames;
+  readonly #acks: AckQueue;
+  readonly #ids: MessageIds;
+  readonly #park: ParkQueue;
+  readonly #outbox: Outbox;
+  readonly #events: OriginEvents;
+  readonly #live = new Map<MessageId, Conversation>();
+  readonly #timers = new Deadlines<MessageId>();
+  readonly #dirty = new Set<Conversation>();
+  readonly #blocked = new Set<Conversation>();
+
+  constructor(
+    options: { readonly self: NodeId; readonly parks: boolean },
+    rooms: { readonly port: DeliveryPort; readonly frames: Frames; readonly acks: AckQueue; readonly ids: MessageIds; readonly park: ParkQueue; readonly events: OriginEvents },
+  ) {
+    this.#self = options.self;
+    this.#parks = options.parks;
+    this.#port = rooms.port;
+    this.#frames = rooms.frames;
+    this.#acks = rooms.acks;
+    this.#ids = rooms.ids;
+    this.#park = rooms.park;
+    this.#outbox = new Outbox(rooms.port);
+    this.#events = rooms.events;
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** What the origin knows of a message that is not over. */
+  find(id: MessageId): { readonly node: NodeId; readonly phase: OriginPhase } | undefined {
+    return this.#live.get(id);
+  }
+
+  send(now: Instant, request: SendRequest): MessageId {
+    const { id, floor } = this.#ids.next();
+    const to = hashNodeId(request.node);
+    const frame = layMessage(request.metadata, { deadline: request.deadline, floor, payload: request.payload });
+    const flags = (request.durable ? FLAG.durable : 0) | (request.hold ? FLAG.hold : 0) | (request.streamed ? FLAG.streamed : 0);
+    this.#frames.address(frame, { kind: FRAME.message, to, id, flags, ttl: ttlField(request.ttl) });
+    const up = request.streamed ? new StreamSender(0) : undefined;
+    const conversation = this.#open({ id, node: request.node, to, frame, expiresAt: now + request.ttl, durable: request.durable, hold: request.hold, up });
+    if (request.durable) this.#storeFirst(conversation, request.ttl);
+    else this.#dispatch(now, conversation);
+    return id;
+  }
+
+  /** Takes up again the durable messages that a restart left behind. `done` runs when all are sent or waiting. */
+  restore(clock: () => Instant, done: (error: MeshError | undefined) => void): void {
+    this.#outbox.restore((error, entries) => {
+      for (const { frame, id, node, to, ttl } of entries) {
+        const now = clock();
+        const conversation = this.#open({ id, node, to, frame, expiresAt: now + ttl, durable: true, hold: false, up: undefined });
+        conversation.copies = 1;
+        this.#dispatch(now, conversation);
+      }
+      done(error);
+    });
+  }
+
+  /** Follows a work that was sent before, maybe by another process or node. */
+  attach(now: Instant, id: MessageId, node: NodeId, from: number, ttl: Millis): boolean {
+    if (this.#live.has(id)) return false;
+    const conversation = this.#open({ id, node, to: hashNodeId(node), frame: new Uint8Array(0), expiresAt: now + ttl, durable: false, hold: false, up: undefined });
+    conversation.phase = "attaching";
+    conversation.attachFrom = from;
+    this.#dispatch(now, conversation);
+    return true;
+  }
+
+  /** Adds to the payload stream. `false`: wait for `onInputWritable`. */
+  writeInput(id: MessageId, bytes: Uint8Array): boolean {
+    const conversation = this.#live.get(id);
+    if (conversation?.up === undefined) return true;
+    conversation.up.write([bytes]);
+    this.#mark(conversation);
+    conversation.inputBlocked = !conversation.up.writable;
+    return !conversation.inputBlocked;
+  }
+
+  endInput(id: MessageId): void {
+    const conversation = this.#live.get(id);
+    if (conversation?.up === undefined) return;
+    conversation.up.end();
+    this.#mark(conversation);
+  }
+
+  /** The program has taken so many bytes of the responses. */
+  consumed(now: Instant, id: MessageId, count: number): void {
+    const conversation = this.#live.get(id);
+    if (conversation === undefined) return;
+    conversation.down.consume(count);
+    this.#acknowledge(now, conversation, false);
+    if (conversation.down.done) this.#forget(conversation);
+  }
+
+  cancel(now: Instant, id: MessageId, error: MeshError): void {
+    const conversation = this.#live.get(id);
+    if (conversation === undefined || conversation.cancelled !== undefined) return;
+    conversation.cancelled = error;
+    const waiting = this.#park.find(id);
+    if (waiting !== undefined) this.#park.remove(waiting);
+    if (conversation.copies === 0 && conversation.phase !== "attaching") return this.#fail(conversation, error);
+    this.#sendCancel(conversation);
+    this.#timers.set(id, now + RESEND.first);
+  }
+
+  /** Stops following; the work goes on. */
+  detach(now: Instant, id: MessageId): void {
+    const conversation = this.#live.get(id);
+    if (conversation === undefined) return;
+    if (conversation.phase === "accepted") this.#acks.add(now, conversation.to, { ...this.#state(conversation), detached: true }, true);
+    this.#forget(conversation);
+  }
+
+  onReceipt(now: Instant, id: MessageId, receipt: Receipt): void {
+    const conversation = this.#live.get(id);
+    if (conversation === undefined) return;
+    switch (receipt.type) {
+      case "accepted":
+        return this.#accepted(now, conversation);
+      case "refused":
+        if (conversation.phase !== "accepted" || conversation.cancelled !== undefined) this.#fail(conversation, receipt.error);
+        return;
+      case "stale":
+        return this.#stale(now, conversation, receipt);
+      case "attached":
+        if (conversation.phase !== "attaching") return;
+        conversation.phase = "accepted";
+        conversation.down = new StreamReceiver(receipt.offset);
+        conversation.generation = receipt.generation;
+        this.#timers.set(id, now + WATCH);
+        this.#events.onAttached(id, receipt.serial);
+        return;
+      case "elsewhere":
+        this.#fail(conversation, new MeshError("UNKNOWN_WORK", `the work is at ${receipt.node}`, { data: { node: receipt.node } }));
+    }
+  }
+
+  onNotice(now: Instant, id: MessageId, notice: Notice): void {
+    const conversation = this.#live.get(id);
+    if (conversation === undefined || conversation.phase === "accepted") return;
+    switch (notice.type) {
+      case "parked":
+        return this.#parkedElsewhere(conversation, notice.node, notice.ttl);
+      case "released":
+        if (conversation.parkedAt !== notice.node) return;
+        conversation.bound = notice.life;
+        return this.#onItsWay(now, conversation);
+      case "failed": {
+        // Another copy may still arrive, unless this was the only one or its time is over everywhere.
+        if (conversation.copies > 1 && notice.error.code !== "EXPIRED" && conversation.cancelled === undefined) return;
+        return this.#fail(conversation, conversation.cancelled ?? notice.error);
+      }
+    }
+  }
+
+  onChunk(now: Instant, id: MessageId, chunk: { offset: number; bytes: Uint8Array; fin: boolean; probe: boolean; accepted: boolean; generation: number; from: NodeHash }): void {
+    const conversation = this.#live.get(id);
+    if (conversation === undefined) {
+      this.#acks.add(now, chunk.from, unknownReader(id, chunk.generation, chunk.offset), true);
+      return;
+    }
+    if (chunk.generation !== conversation.generation) return;
+    if (chunk.accepted || conversation.phase !== "accepted") this.#accepted(now, conversation);
+    const whole = conversation.down.whole;
+    const fresh = conversation.down.receive(chunk.offset, chunk.bytes, chunk.fin);
+    if (chunk.probe) conversation.down.probed();
+    if (fresh !== undefined) this.#events.onResponseBytes(id, fresh);
+    if (!whole && conversation.down.whole) this.#events.onResponseEnd(id);
+    if (this.#live.get(id) !== conversation) return;
+    this.#acknowledge(now, conversation, chunk.probe);
+    if (conversation.down.done) this.#forget(conversation);
+  }
+
+  onAck(now: Instant, ack: Acknowledgement): void {
+    const conversation = this.#live.get(ack.id);
+    const up = conversation?.up;
+    if (conversation === undefined || up === undefined) return;
+    const before = up.acked;
+    if (!up.acknowledge(ack.offset, ack.window, ack.done)) return;
+    if (ack.gap || ack.probed) up.goBack();
+    if (up.acked > before) conversation.wait = RESEND.first;
+    this.#timers.set(conversation.id, now + (up.outstanding ? conversation.wait : WATCH));
+    this.#mark(conversation);
+    if (conversation.inputBlocked && up.writable) {
+      conversation.inputBlocked = false;
+      this.#events.onInputWritable(conversation.id);
+    }
+  }
+
+  /** The worker does not know the work, or ended it without a word. */
+  onReset(id: MessageId, error: MeshError): void {
+    const conversation = this.#live.get(id);
+    if (conversation !== undefined && (conversation.phase === "accepted" || conversation.cancelled !== undefined)) this.#fail(conversation, conversation.cancelled ?? error);
+  }
+
+  /** A message of this node left this node's own store. */
+  onReleased(now: Instant, parked: Parked, frame: Uint8Array): void {
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    const conversation = this.#live.get(parked.id);
+    // Never sent before: it is bound now, to the destination's present life.
+    if (parked.custody || conversation === undefined) {
+      const bound = (view.getUint8(OFFSET.flags) & FLAG.resent) === 0;
+      if (bound) view.setUint32(OFFSET.auxiliary, this.#port.lifeOf(parked.destination.high, parked.destination.low));
+    }
+    view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) & ~FLAG.custody);
+    this.#port.transmit(frame, 0, frame.length);
+    if (conversation === undefined) return;
+    if (conversation.copies === 0) conversation.bound = view.getUint32(OFFSET.auxiliary);
+    conversation.copies++;
+    this.#onItsWay(now, conversation);
+  }
+
+  onExpiredHere(parked: Parked): void {
+    const conversation = this.#live.get(parked.id);
+    if (conversation !== undefined && conversation.phase !== "accepted") this.#fail(conversation, this.#expired(conversation));
+  }
+
+  /** Routes changed: what is unanswered may have been lost on the old one. */
+  routesChanged(now: Instant): void {
+    for (const conversation of this.#live.values()) {
+      const due = this.#timers.get(conversation.id);
+      const asks = conversation.phase === "sent" || conversation.phase === "waiting" || conversation.phase === "attaching" || (conversation.phase === "parked" && !conversation.custody) || conversation.up?.outstanding === true;
+      if (!asks || (due !== undefined && due <= now + SETTLE)) continue;
+      conversation.wait = RESEND.first;
+      this.#timers.set(conversation.id, now + SETTLE);
+    }
+  }
+
+  /** A node began a new life: what it held in memory is gone. */
+  restarted(now: Instant, node: NodeId): void {
+    for (const conversation of this.#live.values()) {
+      if (conversation.phase === "accepted" && conversation.node === node) this.#acks.add(now, conversation.to, { ...this.#state(conversation), probed: false }, true);
+      // What its store kept it will say again within this time; if not, it is lost there.
+      if (conversation.phase === "parked" && conversation.parkedAt === node && conversation.custody) {
+        conversation.custody = false;
+        conversation.copies = Math.max(conversation.copies, 1);
+        this.#timers.set(conversation.id, now + 5_000);
+      }
+    }
+  }
+
+  /** A link has room again. */
+  unblock(): void {
+    for (const conversation of this.#blocked) this.#mark(conversation);
+    this.#blocked.clear();
+  }
+
+  flush(now: Instant): void {
+    for (const conversation of this.#dirty) this.#pump(now, conversation);
+    this.#dirty.clear();
+  }
+
+  nextWake(): Instant | undefined {
+    return this.#timers.next();
+  }
+
+  wake(now: Instant): void {
+    for (let id = this.#timers.take(now); id !== undefined; id = this.#timers.take(now)) {
+      const conversation = this.#live.get(id);
+      if (conversation !== undefined) this.#due(now, conversation);
+    }
+  }
+
+  #open(facts: Pick<Conversation, "id" | "node" | "to" | "frame" | "expiresAt" | "durable" | "hold" | "up">): Conversation {
+    const conversation: Conversation = {
+      ...facts,
+      phase: "waiting",
+      copies: 0,
+      bound: 0,
+      parkedAt: undefined,
+      custody: false,
+      wait: RESEND.first,
+      cancelled: undefined,
+      down: new StreamReceiver(),
+      generation: 0,
+      inputBlocked: false,
+      attachFrom: 0,
+    };
+    this.#live.set(facts.id, conversation);
+    return conversation;
+  }
+
+  #storeFirst(conversation: Conversation, ttl: Millis): void {
+    conversation.phase = "storing";
+    this.#outbox.put(conversation.id, conversation.node, conversation.frame, ttl, (error) => {
+      if (this.#live.get(conversation.id) !== conversation) return;
+      if (error !== undefined) return this.#fail(conversation, error);
+      conversation.phase = "waiting";
+      // The engine's next wake sends it, so that no time has to be known here.
+      this.#timers.set(conversation.id, -Infinity);
+      this.#port.markDirty();
+    });
+  }
+
+  /** Sends the message, or the request to attach, the best way that there is now. */
+  #dispatch(now: Instant, conversation: Conversation): void {
+    const { to } = conversation;
+    if (conversation.phase === "attaching") {
+      this.#frames.send({ kind: FRAME.attach, to, id: conversation.id, ttl: ttlField(conversation.expiresAt - now) }, encode({ f: conversation.attachFrom }));
+      return this.#again(now, conversation);
+    }
+    const routed = this.#port.hasRoute(to.high, to.low) && !this.#park.has(to);
+    if (routed || !this.#parks) {
+      if (conversation.copies === 0) conversation.bound = this.#port.lifeOf(to.high, to.low);
+      this.#stamp(now, conversation, conversation.copies > 0);
+      const frame = conversation.frame;
+      const left = routed ? this.#port.transmit(frame, 0, frame.length) : this.#port.handOver(frame);
+      if (left) conversation.copies++;
+      conversation.phase = left ? "sent" : "waiting";
+      if (!left && conversation.expiresAt <= now) return this.#fail(conversation, this.#noRoute(conversation));
+      return this.#again(now, conversation);
+    }
+    if (conversation.expiresAt <= now) return this.#fail(conversation, this.#noRoute(conversation));
+    this.#parkHere(now, conversation);
+  }
+
+  #parkHere(now: Instant, conversation: Conversation): void {
+    this.#stamp(now, conversation, conversation.copies > 0);
+    conversation.phase = "parked";
+    conversation.parkedAt = this.#self;
+    this.#timers.set(conversation.id, conversation.expiresAt + GRACE);
+    this.#park.add(now, conversation.frame, (error, parked) => {
+      if (this.#live.get(conversation.id) !== conversation || conversation.phase !== "parked") return;
+      if (error !== undefined) return this.#fail(conversation, error);
+      if (parked !== undefined) {
+        parked.custody = conversation.copies === 0;
+        this.#events.onParked(conversation.id, this.#self, conversation.expiresAt - now);
+      }
+    });
+  }
+
+  #stamp(now: Instant, conversation: Conversation, resent: boolean): void {
+    const view = new DataView(conversation.frame.buffer, conversation.frame.byteOffset, conversation.frame.byteLength);
+    view.setUint32(OFFSET.ttl, ttlField(conversation.expiresAt - now));
+    view.setUint32(OFFSET.auxiliary, conversation.bound);
+    view.setUint8(OFFSET.hops, 0);
+    if (resent) view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) | FLAG.resent);
+  }
+
+  #again(now: Instant, conversation: Conversation): void {
+    this.#timers.set(conversation.id, Math.min(now + conversation.wait, Math.max(now, conversation.expiresAt + GRACE)));
+    conversation.wait = Math.min(RESEND.most, conversation.wait * 2);
+  }
+
+  #onItsWay(now: Instant, conversation: Conversation): void {
+    conversation.phase = "sent";
+    conversation.parkedAt = undefined;
+    conversation.custody = false;
+    conversation.wait = RESEND.first;
+    this.#again(now, conversation);
+  }
+
+  #parkedElsewhere(conversation: Conversation, node: NodeId, ttl: Millis): void {
+    if (conversation.phase === "attaching") return;
+    const first = conversation.parkedAt !== node;
+    conversation.phase = "parked";
+    conversation.parkedAt = node;
+    if (!conversation.durable && conversation.copies === 1) {
+      conversation.custody = true;
+      this.#frames.send({ kind: FRAME.custody, to: hashNodeId(node), id: conversation.id });
+    }
+    this.#timers.set(conversation.id, conversation.expiresAt + GRACE);
+    if (first) this.#events.onParked(conversation.id, node, ttl);
+  }
+
+  #accepted(now: Instant, conversation: Conversation): void {
+    if (conversation.phase === "attaching") return;
+    if (conversation.hold) this.#frames.send({ kind: FRAME.confirm, to: conversation.to, id: conversation.id });
+    if (conversation.phase === "accepted") return;
+    conversation.phase = "accepted";
+    conversation.wait = RESEND.first;
+    this.#timers.set(conversation.id, now + (conversation.cancelled === undefined ? WATCH : RESEND.first));
+    if (conversation.durable) this.#outbox.remove(conversation.id);
+    this.#mark(conversation);
+    this.#events.onAccepted(conversation.id, conversation.node);
+  }
+
+  #stale(now: Instant, conversation: Conversation, receipt: { readonly life: number; readonly resent: boolean }): void {
+    if (conversation.phase === "accepted" || conversation.phase === "attaching") return;
+    const neverBegan = conversation.bound === 0 || (conversation.copies <= 1 && !receipt.resent);
+    if (!neverBegan) {
+      const message = `${conversation.node} restarted before it answered; whether the work had begun is not known`;
+      return this.#fail(conversation, new MeshError("WORK_INTERRUPTED", message, { data: { node: conversation.node } }));
+    }
+    conversation.bound = receipt.life;
+    this.#stamp(now, conversation, false);
+    conversation.copies = this.#port.transmit(conversation.frame, 0, conversation.frame.length) ? 1 : 0;
+    this.#onItsWay(now, conversation);
+  }
+
+  #due(now: Instant, conversation: Conversation): void {
+    if (conversation.cancelled !== undefined) return this.#dueCancelled(now, conversation);
+    if (conversation.phase === "accepted") return this.#dueAccepted(now, conversation);
+    if (now >= conversation.expiresAt + GRACE || (now >= conversation.expiresAt && conversation.copies === 0)) {
+      return this.#fail(conversation, conversation.phase === "attaching" ? new MeshError("TIMEOUT", `${conversation.node} did not answer`) : this.#expired(conversation));
+    }
+    if (now >= conversation.expiresAt) return this.#timers.set(conversation.id, conversation.expiresAt + GRACE);
+    this.#dispatch(now, conversation);
+  }
+
+  #dueCancelled(now: Instant, conversation: Conversation): void {
+    if (now >= conversation.expiresAt + GRACE && !this.#port.hasRoute(conversation.to.high, conversation.to.low)) return this.#fail(conversation, conversation.cancelled ?? this.#expired(conversation));
+    this.#sendCancel(conversation);
+    this.#again(now, conversation);
+    if ((this.#timers.get(conversation.id) ?? now) <= now) this.#timers.set(conversation.id, now + conversation.wait);
+  }
+
+  #dueAccepted(now: Instant, conversation: Conversation): void {
+    const up = conversation.up;
+    if (up?.outstanding === true) {
+      this.#frames.sendChunk(conversation.to, conversation.id, { offset: up.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false }, FLAG.upward | FLAG.probe, 0);
+      this.#timers.set(conversation.id, now + conversation.wait);
+      conversation.wait = Math.min(RESEND.most, conversation.wait * 2);
+      return;
+    }
+    this.#acks.add(now, conversation.to, this.#state(conversation), true);
+    this.#timers.set(conversation.id, now + WATCH);
+    this.#port.markDirty();
+  }
+
+  #sendCancel(conversation: Conversation): void {
+    const error = conversation.cancelled;
+    if (error !== undefined) this.#frames.send({ kind: FRAME.reset, to: conversation.to, id: conversation.id, flags: FLAG.upward }, encodeError(error));
+  }
+
+  #pump(now: Instant, conversation: Conversation): void {
+    const up = conversation.up;
+    if (up === undefined || conversation.phase !== "accepted") return;
+    let sent = false;
+    for (;;) {
+      if (this.#port.congested(conversation.to.high, conversation.to.low)) {
+        this.#blocked.add(conversation);
+        break;
+      }
+      const chunk = up.take();
+      if (chunk === undefined) break;
+      sent = true;
+      this.#frames.sendChunk(conversation.to, conversation.id, chunk, FLAG.upward, 0);
+    }
+    if (sent || up.outstanding) this.#timers.set(conversation.id, Math.min(now + conversation.wait, this.#timers.get(conversation.id) ?? Infinity));
+  }
+
+  #mark(conversation: Conversation): void {
+    this.#dirty.add(conversation);
+    this.#port.markDirty();
+  }
+
+  #state(conversation: Conversation): Acknowledgement {
+    const { down } = conversation;
+    return { id: conversation.id, upward: false, gap: down.gap, probed: false, done: down.done, detached: false, generation: conversation.generation, offset: down.offset, window: down.window };
+  }
+
+  #acknowledge(now: Instant, conversation: Conversation, probed: boolean): void {
+    const need = conversation.down.need;
+    if (need === undefined) return;
+    // The last word is enough, and nobody waits for it.
+    const urgent = need === "now" && !(conversation.down.whole && !conversation.down.done && !probed);
+    this.#acks.add(now, conversation.to, { ...this.#state(conversation), probed }, urgent && !conversation.down.done);
+    conversation.down.acknowledged();
+    if (urgent) this.#port.markDirty();
+  }
+
+  #expired(conversation: Conversation): MeshError {
+    const where = conversation.parkedAt;
+    return new MeshError("EXPIRED", where === undefined ? `no receipt from ${conversation.node} within the time to live` : `the time to live ran out at ${where}, where the message waited for a route to ${conversation.node}`, {
+      data: where === undefined ? { node: conversation.node } : { node: conversation.node, where },
+    });
+  }
+
+  #noRoute(conversation: Conversation): MeshError {
+    return new MeshError("NO_ROUTE", `there is no route to ${conversation.node}`, { data: { node: conversation.node } });
+  }
+
+  #fail(conversation: Conversation, error: MeshError): void {
+    this.#forget(conversation);
+    this.#events.onFailed(conversation.id, error);
+  }
+
+  #forget(conversation: Conversation): void {
+    if (conversation.durable && conversation.phase !== "accepted") this.#outbox.remove(conversation.id);
+    conversation.phase = "over";
+    this.#live.delete(conversation.id);
+    this.#timers.delete(conversation.id);
+    this.#dirty.delete(conversation);
+    this.#blocked.delete(conversation);
+    this.#ids.ended(conversation.id);
+  }
+}
+
+/** Nobody here reads this stream: it is kept for whoever attaches. */
+function unknownReader(id: MessageId, generation: number, offset: number): Acknowledgement {
+  return { id, upward: false, gap: false, probed: false, done: false, detached: true, generation, offset, window: 0 };
+}
+
+function ttlField(ttl: Millis): number {
+  return Math.max(0, Math.min(0xffff_ffff, Math.floor(ttl)));
+}
+
+/** The default time to live. */
+export const DEFAULT_TTL: Millis = TIMES.timeToLive;

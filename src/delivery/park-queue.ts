@@ -1,0 +1,304 @@
+import { MeshError } from "../core/errors.ts";
+import type { MessageId } from "../core/ids.ts";
+import type { Instant, Millis } from "../core/instant.ts";
+import { type NodeHash, NodeHashMap } from "../core/node-hash.ts";
+import { Heap } from "../core/heap.ts";
+import { FLAG, OFFSET } from "../wire/frame.ts";
+import { readMessageId } from "../wire/message-id.ts";
+import type { DeliveryPort, ParkEvents } from "./ports.ts";
+
+export interface ParkLimits {
+  readonly messages: number;
+  readonly bytes: number;
+  /** The share of both that one destination may take; default 1. */
+  readonly perDestination?: number;
+}
+
+/** One message that waits. */
+export interface Parked {
+  readonly id: MessageId;
+  readonly key: string;
+  readonly source: NodeHash;
+  readonly destination: NodeHash;
+  readonly size: number;
+  expiresAt: Instant;
+  /** Its origin has left it to this node. */
+  custody: boolean;
+  /** It is on the disk. */
+  stored: boolean;
+  gone: boolean;
+}
+
+interface Queue {
+  readonly destination: NodeHash;
+  entries: Parked[];
+  head: number;
+  live: number;
+  bytes: number;
+  draining: boolean;
+}
+
+/** Frames taken out of the store together. */
+const PAGE = 64;
+const PREFIX = "park/";
+/** Before the frame: u64 wall time of parking as a float. */
+const ENVELOPE = 8;
+
+/** Called with each message that leaves, as a whole frame, its remaining time to live written into it. */
+export type Release = (parked: Parked, frame: Uint8Array) => void;
+
+/**
+ * Messages that have no way onward, on disk by destination, oldest first. A message is taken out of the store before it
+ * is sent on: what a restart finds here was never sent.
+ */
+export class ParkQueue {
+  readonly #port: DeliveryPort;
+  readonly #events: ParkEvents;
+  readonly #limits: ParkLimits;
+  readonly #queues = new NodeHashMap<Queue>();
+  readonly #byId = new Map<MessageId, Parked>();
+  readonly #expiry = new Heap<Parked>((a, b) => a.expiresAt < b.expiresAt);
+  #sequence = 0;
+  #bytes = 0;
+
+  constructor(port: DeliveryPort, events: ParkEvents, limits: ParkLimits) {
+    this.#port = port;
+    this.#events = events;
+    this.#limits = limits;
+  }
+
+  get messages(): number {
+    return this.#byId.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  has(destination: NodeHash): boolean {
+    return (this.#queues.get(destination.high, destination.low)?.live ?? 0) > 0;
+  }
+
+  find(id: MessageId): Parked | undefined {
+    return this.#byId.get(id);
+  }
+
+  *list(): Generator<Parked> {
+    for (const queue of this.#queues.values()) {
+      for (let i = queue.head; i < queue.entries.length; i++) {
+        const entry = queue.entries[i];
+        if (entry !== undefined && !entry.gone) yield entry;
+      }
+    }
+  }
+
+  *destinations(): Generator<{ readonly destination: NodeHash; readonly messages: number; readonly bytes: number }> {
+    for (const queue of this.#queues.values()) if (queue.live > 0) yield { destination: queue.destination, messages: queue.live, bytes: queue.bytes };
+  }
+
+  /** Reads back what waited when the node stopped; the time it was off counts. `done` runs when all is indexed. */
+  restore(now: Instant, done: (error: MeshError | undefined) => void): void {
+    const read = (from: string): void => {
+      this.#port.records.scan({ from, to: `${PREFIX}~`, limit: 1000 }, (error, entries) => {
+        if (error !== undefined) return done(error);
+        for (const { key, value } of entries) this.#index(now, key, value);
+        const last = entries.at(-1);
+        if (last === undefined) return done(undefined);
+        read(`${last.key}!`);
+      });
+    };
+    read(PREFIX);
+  }
+
+  /** Stores the frame; `done` runs when it is on disk. Refuses with STORE_FULL. A frame that waits here already counts as stored. */
+  add(now: Instant, frame: Uint8Array, done: (error: MeshError | undefined, parked: Parked | undefined) => void): void {
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    const known = this.#byId.get(readMessageId(frame, OFFSET.id));
+    if (known !== undefined) return done(undefined, known);
+    const destination = { high: view.getUint32(OFFSET.destination), low: view.getUint32(OFFSET.destination + 4) };
+    const full = this.#full(destination, frame.length);
+    if (full !== undefined) return done(full, undefined);
+    const key = this.#key(destination, this.#sequence++);
+    const value = new Uint8Array(ENVELOPE + frame.length);
+    new DataView(value.buffer).setFloat64(0, this.#port.wallClock());
+    value.set(frame, ENVELOPE);
+    const parked = this.#insert(now, key, frame, view, view.getUint32(OFFSET.ttl));
+    this.#port.records.write([{ type: "put", key, value }], (error) => {
+      if (error !== undefined) {
+        this.#drop(parked);
+        return done(error, undefined);
+      }
+      parked.stored = true;
+      if (!parked.gone) this.#events.onParked(parked.id, destination);
+      done(undefined, parked);
+    });
+  }
+
+  /** Takes messages out for a reason of its own: cancelled, purged. Returns how many bytes that freed. */
+  remove(parked: Parked): void {
+    if (parked.gone) return;
+    this.#drop(parked);
+    this.#port.records.write([{ type: "delete", key: parked.key }], (error) => {
+      if (error !== undefined) this.#events.onTrouble(error);
+    });
+  }
+
+  /** Sends on what waits for a destination that has a route, page by page, as long as the link has room. */
+  drain(destination: NodeHash, release: Release, clock: () => Instant): void {
+    const queue = this.#queues.get(destination.high, destination.low);
+    if (queue === undefined || queue.live === 0 || queue.draining) return;
+    if (!this.#port.hasRoute(destination.high, destination.low) || this.#port.congested(destination.high, destination.low)) return;
+    const page = this.#page(queue);
+    const last = page.at(-1);
+    const first = page[0];
+    if (first === undefined || last === undefined) return;
+    queue.draining = true;
+    this.#port.records.scan({ from: first.key, to: `${last.key}!`, limit: PAGE }, (error, entries) => {
+      if (error !== undefined) {
+        queue.draining = false;
+        this.#events.onTrouble(error);
+        return;
+      }
+      const frames = new Map(entries.map((entry) => [entry.key, entry.value]));
+      this.#port.records.write(page.map(({ key }) => ({ type: "delete", key })), (failed) => {
+        queue.draining = false;
+        if (failed !== undefined) {
+          this.#events.onTrouble(failed);
+          return;
+        }
+        for (const parked of page) this.#release(clock(), parked, frames.get(parked.key), release);
+        this.drain(destination, release, clock);
+      });
+    });
+  }
+
+  /** Tries every destination that has something waiting. */
+  drainAll(release: Release, clock: () => Instant): void {
+    for (const queue of this.#queues.values()) if (queue.live > 0) this.drain(queue.destination, release, clock);
+  }
+
+  nextWake(): Instant | undefined {
+    for (let top = this.#expiry.peek(); top !== undefined; top = this.#expiry.peek()) {
+      if (!top.gone) return top.expiresAt;
+      this.#expiry.pop();
+    }
+    return undefined;
+  }
+
+  /** Takes out what has run out of time, and reports it. */
+  expire(now: Instant, each: (parked: Parked) => void): void {
+    const dead: Parked[] = [];
+    for (let at = this.nextWake(); at !== undefined && at <= now; at = this.nextWake()) {
+      const parked = this.#expiry.pop();
+      if (parked === undefined) break;
+      this.#drop(parked);
+      dead.push(parked);
+    }
+    if (dead.length === 0) return;
+    this.#port.records.write(dead.map(({ key }) => ({ type: "delete", key })), (error) => {
+      if (error !== undefined) this.#events.onTrouble(error);
+    });
+    for (const parked of dead) {
+      this.#events.onExpired(parked.id, parked.destination);
+      each(parked);
+    }
+  }
+
+  #release(now: Instant, parked: Parked, value: Uint8Array | undefined, release: Release): void {
+    if (parked.gone) return;
+    this.#drop(parked);
+    if (value === undefined) {
+      this.#events.onTrouble(new MeshError("STORE_CORRUPT", `a parked message is unreadable and lost here`, { data: { id: parked.id } }));
+      return;
+    }
+    const frame = value.slice(ENVELOPE);
+    const view = new DataView(frame.buffer);
+    view.setUint32(OFFSET.ttl, Math.max(1, Math.floor(parked.expiresAt - now)));
+    if (parked.custody) view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) | FLAG.custody);
+    release(parked, frame);
+  }
+
+  #page(queue: Queue): Parked[] {
+    const page: Parked[] = [];
+    while (queue.head < queue.entries.length && queue.entries[queue.head]?.gone === true) queue.head++;
+    if (queue.head > 4096 && queue.head * 2 > queue.entries.length) {
+      queue.entries = queue.entries.slice(queue.head);
+      queue.head = 0;
+    }
+    for (let i = queue.head; i < queue.entries.length && page.length < PAGE; i++) {
+      const entry = queue.entries[i];
+      if (entry === undefined || entry.gone) continue;
+      if (!entry.stored) break;
+      page.push(entry);
+    }
+    return page;
+  }
+
+  #full(destination: NodeHash, size: number): MeshError | undefined {
+    const { messages, bytes, perDestination = 1 } = this.#limits;
+    const queue = this.#queues.get(destination.high, destination.low);
+    const over =
+      this.messages >= messages || this.#bytes + size > bytes || (queue !== undefined && (queue.live >= messages * perDestination || queue.bytes + size > bytes * perDestination));
+    if (!over) return undefined;
+    return new MeshError("STORE_FULL", `${this.messages} messages of ${this.#bytes} bytes wait here, and no more may`, {
+      data: { messages: this.messages, bytes: this.#bytes },
+    });
+  }
+
+  #index(now: Instant, key: string, value: Uint8Array): void {
+    const frame = value.subarray(ENVELOPE);
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    const parkedAt = new DataView(value.buffer, value.byteOffset, value.byteLength).getFloat64(0);
+    // A clock that went back must not lengthen a life.
+    const off = Math.max(0, this.#port.wallClock() - parkedAt);
+    this.#insert(now, key, frame, view, view.getUint32(OFFSET.ttl) - off).stored = true;
+    const sequence = Number.parseInt(key.slice(-11), 36);
+    if (sequence >= this.#sequence) this.#sequence = sequence + 1;
+  }
+
+  #insert(now: Instant, key: string, frame: Uint8Array, view: DataView, ttl: Millis): Parked {
+    const destination = { high: view.getUint32(OFFSET.destination), low: view.getUint32(OFFSET.destination + 4) };
+    const parked: Parked = {
+      id: readMessageId(frame, OFFSET.id),
+      key,
+      source: { high: view.getUint32(OFFSET.source), low: view.getUint32(OFFSET.source + 4) },
+      destination,
+      size: frame.length,
+      expiresAt: now + ttl,
+      custody: false,
+      stored: false,
+      gone: false,
+    };
+    let queue = this.#queues.get(destination.high, destination.low);
+    if (queue === undefined) {
+      queue = { destination, entries: [], head: 0, live: 0, bytes: 0, draining: false };
+      this.#queues.set(destination.high, destination.low, queue);
+    }
+    queue.entries.push(parked);
+    queue.live++;
+    queue.bytes += parked.size;
+    this.#bytes += parked.size;
+    this.#byId.set(parked.id, parked);
+    this.#expiry.push(parked);
+    return parked;
+  }
+
+  #drop(parked: Parked): void {
+    if (parked.gone) return;
+    parked.gone = true;
+    this.#byId.delete(parked.id);
+    this.#bytes -= parked.size;
+    const { high, low } = parked.destination;
+    const queue = this.#queues.get(high, low);
+    if (queue === undefined) return;
+    queue.live--;
+    queue.bytes -= parked.size;
+    if (queue.live === 0 && !queue.draining) this.#queues.delete(high, low);
+  }
+
+  #key(destination: NodeHash, sequence: number): string {
+    const hex = destination.high.toString(16).padStart(8, "0") + destination.low.toString(16).padStart(8, "0");
+    return `${PREFIX}${hex}/${sequence.toString(36).padStart(11, "0")}`;
+  }
+}
+

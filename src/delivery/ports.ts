@@ -1,0 +1,89 @@
+import type { MeshError } from "../core/errors.ts";
+import type { MessageId, NodeId } from "../core/ids.ts";
+import type { Millis } from "../core/instant.ts";
+import type { NodeHash } from "../core/node-hash.ts";
+import type { Content } from "../wire/record.ts";
+
+/** An ordered map on a disk; the storage room's stores are such. Callbacks never run before the call returns. */
+export interface Records {
+  write(operations: readonly RecordOperation[], done: (error: MeshError | undefined) => void): void;
+  get(key: string, done: (error: MeshError | undefined, value: Uint8Array | undefined) => void): void;
+  scan(range: { readonly from: string; readonly to: string; readonly limit: number }, done: (error: MeshError | undefined, entries: readonly { readonly key: string; readonly value: Uint8Array }[]) => void): void;
+}
+
+export type RecordOperation = { readonly type: "put"; readonly key: string; readonly value: Uint8Array } | { readonly type: "delete"; readonly key: string };
+
+/** What delivery asks of the rooms around it. */
+export interface DeliveryPort {
+  /** Sends the routed frame on towards the destination in its header, also where that is this node. False: there is no way, or no room. */
+  transmit(frame: Uint8Array, start: number, end: number): boolean;
+  /** Hands a frame to a neighbour that will keep it, for nodes that do not park. False: there is no neighbour. */
+  handOver(frame: Uint8Array): boolean;
+  hasRoute(high: number, low: number): boolean;
+  /** A route there has no room at the moment. */
+  congested(high: number, low: number): boolean;
+  /** The first 32 bits of a node's boot id, which names its present life; 0 where it is not known. */
+  lifeOf(high: number, low: number): number;
+  nodeOf(high: number, low: number): NodeId | undefined;
+  readonly records: Records;
+  /** Milliseconds since 1970; used only to tell how long this node was off. */
+  wallClock(): number;
+  /** Something waits for `flush()`. */
+  markDirty(): void;
+}
+
+/** What a node tells the sender's side. */
+export interface OriginEvents {
+  onParked(id: MessageId, node: NodeId, ttl: Millis): void;
+  onAccepted(id: MessageId, node: NodeId): void;
+  /** Bytes of the response stream, valid during the call; `consumed` is to be called for them. */
+  onResponseBytes(id: MessageId, bytes: Uint8Array): void;
+  /** The response stream is whole. */
+  onResponseEnd(id: MessageId): void;
+  /** The payload stream takes bytes again. */
+  onInputWritable(id: MessageId): void;
+  /** It is over without an end from the worker: refused, expired, interrupted, cancelled. */
+  onFailed(id: MessageId, error: MeshError): void;
+  /** The responses that follow begin with this one. */
+  onAttached(id: MessageId, serial: number): void;
+}
+
+/** What arrived as work. */
+export interface WorkRequest {
+  readonly id: MessageId;
+  readonly sender: NodeId;
+  readonly directive: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly deadline: Millis | undefined;
+  readonly payload: Uint8Array;
+  readonly streamed: boolean;
+  readonly durable: boolean;
+  readonly hold: boolean;
+}
+
+/** What a node tells the worker's side. */
+export interface DestinationEvents {
+  /** May the directive run again where it is not known whether it ran? */
+  isIdempotent(directive: string): boolean;
+  /** Answered, now or later, by `accept` or `refuse`. */
+  onRequest(request: WorkRequest): void;
+  onConfirm(id: MessageId): void;
+  onCancel(id: MessageId, error: MeshError): void;
+  /** Bytes of the payload stream, valid during the call. */
+  onPayloadBytes(id: MessageId, bytes: Uint8Array): void;
+  onPayloadEnd(id: MessageId): void;
+  /** The response stream takes bytes again. */
+  onResponseWritable(id: MessageId): void;
+}
+
+export interface ParkEvents {
+  onParked(id: MessageId, destination: NodeHash): void;
+  onExpired(id: MessageId, destination: NodeHash): void;
+  onTrouble(error: MeshError): void;
+}
+
+/** A response as the worker's side writes it. */
+export interface ResponseFacts {
+  readonly content: Content;
+  readonly channel: string | undefined;
+}

@@ -1,0 +1,202 @@
+import { LIMITS } from "../core/limits.ts";
+
+const FIRST_SEGMENT = 512;
+
+/** Bytes of a stream, to be sent as one chunk: `bytes[from, to)` at `offset`. */
+export interface Chunk {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+  readonly fin: boolean;
+}
+
+interface Segment {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  length: number;
+  /** The first record that begins in this segment, and where. */
+  serial: number | undefined;
+  serialOffset: number;
+}
+
+/**
+ * One direction of a stream at the end that writes it. Keeps what is not acknowledged, and up to `retain` bytes of what is, for a
+ * reader that attaches again. Go-back-N: after a loss it sends again from what was acknowledged.
+ */
+export class StreamSender {
+  readonly #retain: number;
+  readonly #segments: Segment[] = [];
+  #sent = 0;
+  #acked = 0;
+  #end = 0;
+  #limit: number = LIMITS.credit;
+  #ended = false;
+  #finSent = false;
+  #done = false;
+  #highest = 0;
+
+  constructor(retain: number) {
+    this.#retain = retain;
+  }
+
+  /** Whether the writer may go on: less than one credit waits for its acknowledgement. */
+  get writable(): boolean {
+    return this.#end - this.#acked < LIMITS.credit;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Its reader has all of it. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** Something was sent that is not acknowledged, or could not be sent for want of credit. */
+  get outstanding(): boolean {
+    return !this.#done && (this.#sent > this.#acked || this.#finSent || this.#sent < this.#end);
+  }
+
+  get acked(): number {
+    return this.#acked;
+  }
+
+  /** Bytes held in memory. */
+  get held(): number {
+    return this.#end - (this.#segments[0]?.offset ?? this.#end);
+  }
+
+  /** Bytes that had to be sent more than once so far. */
+  resent = 0;
+
+  /** Copies `parts` as one record; `serial` names it for a later `rewind`. */
+  write(parts: readonly Uint8Array[], serial?: number): void {
+    let marked = serial === undefined;
+    for (const part of parts) {
+      for (let at = 0; at < part.length; ) {
+        const segment = this.#tail(part.length - at);
+        if (!marked) {
+          segment.serial ??= serial;
+          if (segment.serial === serial) segment.serialOffset = this.#end;
+          marked = true;
+        }
+        const count = Math.min(part.length - at, segment.bytes.length - segment.length);
+        segment.bytes.set(at === 0 && count === part.length ? part : part.subarray(at, at + count), segment.length);
+        segment.length += count;
+        this.#end += count;
+        at += count;
+      }
+    }
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** The next chunk that credit allows, at most 32 KiB; undefined: nothing to send now. */
+  take(): Chunk | undefined {
+    if (this.#done) return undefined;
+    const to = Math.min(this.#end, this.#limit);
+    if (this.#sent < to) {
+      const segment = this.#segmentAt(this.#sent);
+      if (segment === undefined) return undefined;
+      const from = this.#sent - segment.offset;
+      const length = Math.min(segment.length - from, to - this.#sent, LIMITS.chunk);
+      const chunk = { offset: this.#sent, bytes: segment.bytes, from, to: from + length, fin: this.#ended && this.#sent + length === this.#end };
+      this.#sent += length;
+      if (this.#sent <= this.#highest) this.resent += length;
+      else this.#highest = this.#sent;
+      this.#finSent ||= chunk.fin;
+      return chunk;
+    }
+    if (this.#ended && !this.#finSent && this.#sent === this.#end) {
+      this.#finSent = true;
+      return { offset: this.#sent, bytes: EMPTY_BYTES, from: 0, to: 0, fin: true };
+    }
+    return undefined;
+  }
+
+  /** Where the next byte to be sent lies; the place for a probe. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** `false`: the reader claims what was never sent. */
+  acknowledge(offset: number, window: number, done: boolean): boolean {
+    if (offset > this.#highest || (done && offset !== this.#end)) return false;
+    if (offset > this.#acked) {
+      this.#acked = offset;
+      if (this.#sent < offset) this.#sent = offset;
+    }
+    if (offset >= this.#acked) this.#limit = offset + Math.min(window, 16 * LIMITS.credit);
+    if (done && this.#ended) this.#done = true;
+    this.#release();
+    return true;
+  }
+
+  /** What was sent beyond what is acknowledged is lost: send it again. */
+  goBack(): void {
+    this.#sent = this.#acked;
+    this.#finSent = false;
+  }
+
+  /**
+   * Starts over for a reader that wants responses from `serial` on: returns where the stream then begins and which response
+   * begins there, at or before the one asked for; undefined where those bytes are gone.
+   */
+  rewind(serial: number, nextSerial: number): { readonly offset: number; readonly serial: number } | undefined {
+    let found: Segment | undefined;
+    for (const segment of this.#segments) if (segment.serial !== undefined && segment.serial <= serial) found = segment;
+    const place = found?.serial === undefined ? this.#tailPlace(serial, nextSerial) : { offset: found.serialOffset, serial: found.serial };
+    if (place === undefined) return undefined;
+    this.#acked = place.offset;
+    this.#sent = place.offset;
+    this.#limit = place.offset + LIMITS.credit;
+    this.#finSent = false;
+    this.#done = false;
+    return place;
+  }
+
+  /** Lets go of all that is acknowledged. Returns how many bytes that freed. */
+  trim(): number {
+    const before = this.held;
+    this.#release(0);
+    return before - this.held;
+  }
+
+  #tailPlace(serial: number, nextSerial: number): { offset: number; serial: number } | undefined {
+    return serial >= nextSerial || this.#end === 0 ? { offset: this.#end, serial: nextSerial } : undefined;
+  }
+
+  #tail(wanted: number): Segment {
+    const last = this.#segments.at(-1);
+    if (last !== undefined && last.length < last.bytes.length) return last;
+    const size = last === undefined ? Math.max(FIRST_SEGMENT, Math.min(LIMITS.chunk, wanted)) : LIMITS.chunk;
+    const segment: Segment = { offset: this.#end, bytes: new Uint8Array(size), length: 0, serial: undefined, serialOffset: 0 };
+    this.#segments.push(segment);
+    return segment;
+  }
+
+  #segmentAt(offset: number): Segment | undefined {
+    for (let i = this.#segments.length - 1; i >= 0; i--) {
+      const segment = this.#segments[i];
+      if (segment !== undefined && segment.offset <= offset) return segment;
+    }
+    return undefined;
+  }
+
+  #release(retain = this.#retain): void {
+    let drop = 0;
+    for (const segment of this.#segments) {
+      const end = segment.offset + segment.length;
+      const whole = segment.length === segment.bytes.length || this.#ended;
+      if (!whole || end > this.#acked || this.#end - end < retain) break;
+      drop++;
+    }
+    if (drop > 0) this.#segments.splice(0, drop);
+  }
+}
+
+const EMPTY_BYTES = new Uint8Array(0);
