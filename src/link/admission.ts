@@ -1,0 +1,124 @@
+import { MeshError } from "../core/errors.ts";
+import type { NodeId } from "../core/ids.ts";
+import type { Instant, Millis } from "../core/instant.ts";
+import { LIMITS, TIMES } from "../core/limits.ts";
+import type { Greeting } from "../wire/greeting.ts";
+import type { LinkState } from "./states.ts";
+
+/** How long an old link has to show that it lives, when another instance claims its peer's id. */
+export const PROBE_TIME: Millis = 2_000;
+
+/** What admission looks at in a session whose peer has said hello. */
+export interface Claim {
+  readonly instance: string;
+  readonly dialledBy: NodeId;
+  readonly state: LinkState;
+  /** When it came up, or started. */
+  readonly since: Instant;
+}
+
+/**
+ * newer: close the existing session and admit the newer. existing: refuse the newer. probe: ask the existing one for a sign of life
+ * within PROBE_TIME; alive, the newer is a duplicate and is refused with `duplicateNode`, otherwise it replaces the existing one.
+ */
+export type Choice = "newer" | "existing" | "probe";
+
+/**
+ * Which of two sessions with one peer stays. Of one instance the newer replaces the older, so that a half-open link blocks nobody;
+ * but where both ends dialled at the same time, both must choose alike: the one dialled by the smaller id stays. Of two instances the
+ * later is a duplicate, unless the older is dead.
+ */
+export function chooseSession(existing: Claim, newer: Claim, now: Instant): Choice {
+  if (existing.state === "closing" || existing.state === "closed") return "newer";
+  if (existing.instance !== newer.instance) return existing.state === "up" ? "probe" : "newer";
+  if (existing.dialledBy === newer.dialledBy || !isFresh(existing, now)) return "newer";
+  return newer.dialledBy < existing.dialledBy ? "newer" : "existing";
+}
+
+/** Whether the session is so young that the other end may not have heard of it when it dialled. */
+function isFresh(claim: Claim, now: Instant): boolean {
+  return claim.state !== "up" || now - claim.since < TIMES.greeting;
+}
+
+/** The goodbye for the session that `chooseSession` does not keep. It is no failure: there is a link. */
+export function replaced(peer: NodeId): MeshError {
+  return new MeshError("CLOSED", `another session with ${peer} took its place`, { data: { node: peer, replaced: true } });
+}
+
+/** Whether a goodbye says that another session took the place of this one. */
+export function isReplaced(reason: MeshError | undefined): boolean {
+  return reason?.code === "CLOSED" && reason.data["replaced"] === true;
+}
+
+/** Refuses the later of two live instances of one id; `address` is where the other one is linked from. */
+export function duplicateNode(node: NodeId, address: string): MeshError {
+  return new MeshError("DUPLICATE_NODE", `a node "${node}" is already in the mesh, at ${address}; give this one another id`, {
+    data: { node, address },
+  });
+}
+
+/**
+ * admit: it is somebody else. refuse: with the error. leave: refuse as well, and this node must stop, for it is the later one of two
+ * with its id.
+ */
+export type Identity =
+  | { readonly type: "admit" }
+  | { readonly type: "refuse"; readonly error: MeshError }
+  | { readonly type: "leave"; readonly error: MeshError };
+
+/**
+ * Whether a peer may be who it says: not this node itself, not another one with this node's id, and, where `expected` is known, that
+ * one. `address` is the peer's. Of two with one id the one that has run longer stays; without uptimes, the one that was asked.
+ */
+export function judgeIdentity(local: Greeting, peer: Greeting, address: string, expected?: NodeId): Identity {
+  if (peer.instance === local.instance) {
+    return { type: "refuse", error: new MeshError("CONNECT_FAILED", `${address} leads back to this node itself`, { data: { self: true } }) };
+  }
+  if (peer.node === local.node) {
+    const error = duplicateNode(local.node, address);
+    return (peer.uptime ?? 0) > (local.uptime ?? 0) ? { type: "leave", error } : { type: "refuse", error };
+  }
+  if (expected !== undefined && peer.node !== expected) {
+    const message = `${address} is "${peer.node}", not "${expected}"`;
+    return { type: "refuse", error: new MeshError("DENIED", message, { data: { node: peer.node, expected } }) };
+  }
+  return { type: "admit" };
+}
+
+/** Counts the sockets that have not greeted yet, in all and by address. */
+export class Strangers {
+  readonly #limit: number;
+  readonly #perAddress: number;
+  readonly #counts = new Map<string, number>();
+  #total = 0;
+
+  constructor(limit: number = LIMITS.strangers, perAddress: number = LIMITS.strangersPerAddress) {
+    this.#limit = limit;
+    this.#perAddress = perAddress;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Counts one more; false: there are too many, and it is not counted. */
+  enter(address: string): boolean {
+    if (!this.mayEnter(address)) return false;
+    this.#counts.set(address, (this.#counts.get(address) ?? 0) + 1);
+    this.#total++;
+    return true;
+  }
+
+  mayEnter(address: string): boolean {
+    return this.#total < this.#limit && (this.#counts.get(address) ?? 0) < this.#perAddress;
+  }
+
+  /** One that entered has greeted, or is gone. */
+  leave(address: string): void {
+    const count = this.#counts.get(address);
+    if (count === undefined) return;
+    if (count === 1) this.#counts.delete(address);
+    else this.#counts.set(address, count - 1);
+    this.#total--;
+  }
+}

@@ -1,0 +1,60 @@
+/** Bytes of one pooled slab: as much as the largest frame, and what one write carries at most. */
+export const SLAB_BYTES = 65_536;
+
+/** A buffer with a count of those who still need it; the last to let go gives it back to its pool. */
+export class Slab {
+  readonly bytes: Uint8Array;
+  readonly #pool: SlabPool;
+  #users = 1;
+
+  /** The maker is its first user. */
+  constructor(size: number, pool: SlabPool) {
+    this.bytes = new Uint8Array(size);
+    this.#pool = pool;
+  }
+
+  get users(): number {
+    return this.#users;
+  }
+
+  hold(): void {
+    this.#users++;
+  }
+
+  release(): void {
+    if (--this.#users === 0) this.#pool.give(this);
+  }
+}
+
+/** Slabs that the links of one node share: taken lazily, so that a thousand idle links hold none. */
+export class SlabPool {
+  readonly #free: Slab[] = [];
+  readonly #keep: number;
+  #out = 0;
+
+  /** `keep`: how many unused slabs stay for later; default 64, which is 4 MiB. */
+  constructor(keep = 64) {
+    this.#keep = keep;
+  }
+
+  /** Slabs in use. */
+  get out(): number {
+    return this.#out;
+  }
+
+  /** A slab with one user. For more than SLAB_BYTES: a buffer of its own, that is not kept afterwards. */
+  take(length = 0): Slab {
+    this.#out++;
+    if (length > SLAB_BYTES) return new Slab(length, this);
+    const slab = this.#free.pop();
+    if (slab === undefined) return new Slab(SLAB_BYTES, this);
+    slab.hold();
+    return slab;
+  }
+
+  /** For slabs, when their last user let go. */
+  give(slab: Slab): void {
+    this.#out--;
+    if (slab.bytes.length === SLAB_BYTES && this.#free.length < this.#keep) this.#free.push(slab);
+  }
+}
