@@ -1,0 +1,49 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+// Tests see the sources behind the doors, so they need no build; end-to-end tests run the command, and need one.
+const alias = [
+  { find: /^receptor-mesh$/, replacement: source("./src/index.ts") },
+  { find: /^receptor-mesh\/plugin$/, replacement: source("./src/plugin.ts") },
+  { find: /^receptor-mesh\/testing$/, replacement: source("./src/testing.ts") },
+];
+
+interface Suite {
+  readonly name: string;
+  readonly include: string;
+  /** Milliseconds for one test. */
+  readonly timeout: number;
+  /** Suites with sockets and processes run after the computing ones, which would distort their times. */
+  readonly group: number;
+  readonly setup?: string;
+}
+
+const suites: readonly Suite[] = [
+  { name: "unit", include: "test/unit/**/*.test.ts", timeout: 10_000, group: 0 },
+  { name: "fuzz", include: "test/fuzz/**/*.test.ts", timeout: 60_000, group: 0 },
+  { name: "sim", include: "test/sim/**/*.test.ts", timeout: 300_000, group: 0 },
+  { name: "plugins", include: "plugins/*/test/**/*.test.ts", timeout: 20_000, group: 1 },
+  { name: "integration", include: "test/integration/**/*.test.ts", timeout: 60_000, group: 1 },
+  { name: "e2e", include: "test/e2e/**/*.test.ts", timeout: 120_000, group: 2, setup: "./test/support/needs-build.ts" },
+];
+
+export default defineConfig({
+  test: {
+    passWithNoTests: true,
+    projects: suites.map((suite) => ({
+      resolve: { alias },
+      test: {
+        name: suite.name,
+        include: [suite.include],
+        testTimeout: suite.timeout,
+        hookTimeout: 60_000,
+        retry: 0,
+        env: { NO_COLOR: "1" },
+        sequence: { groupOrder: suite.group },
+        ...(suite.setup === undefined ? {} : { globalSetup: [suite.setup] }),
+      },
+    })),
+  },
+});
