@@ -1,0 +1,159 @@
+import { Deadlines } from "../core/deadlines.ts";
+import type { Instant } from "../core/instant.ts";
+import { BatchWriter, encodePull, readPull } from "../wire/digest.ts";
+import { FRAME } from "../wire/frame.ts";
+import type { Database } from "./database.ts";
+import { Hold } from "./hold.ts";
+import type { Link, Links } from "./links.ts";
+import { ROUTING, scaled } from "./numbers.ts";
+import { compareVersions, type NodeRecord, type Version } from "./record.ts";
+import type { Emit } from "./types.ts";
+
+interface Outgoing {
+  readonly record: NodeRecord;
+  /** Who sent it to us. */
+  readonly except: Link | undefined;
+}
+
+/** Passes on what is new to every neighbour but its sender (R8): one frame a link and step, and not too often for one origin. */
+export class Flood {
+  readonly #database: Database;
+  readonly #links: Links;
+  readonly #emit: Emit;
+  #outbox: Outgoing[] = [];
+  readonly #held = new Deadlines<NodeRecord>();
+  readonly #heldFrom = new Map<NodeRecord, Link | undefined>();
+  #pullAt: Instant | undefined;
+
+  constructor(database: Database, links: Links, emit: Emit) {
+    this.#database = database;
+    this.#links = links;
+    this.#emit = emit;
+  }
+
+  get nextWake(): Instant | undefined {
+    const held = this.#held.next();
+    if (held === undefined) return this.#pullAt;
+    return this.#pullAt === undefined ? held : Math.min(held, this.#pullAt);
+  }
+
+  /** `record` is new and goes on; `urgent`: whatever its origin said just before. */
+  relay(now: Instant, record: NodeRecord, except?: Link, urgent = false): void {
+    const readyAt = record.hold?.readyAt ?? record.floodedAt + ROUTING.hold;
+    if (!urgent && now < readyAt) {
+      this.#held.set(record, readyAt);
+      this.#heldFrom.set(record, except);
+      return;
+    }
+    this.#held.delete(record);
+    this.#heldFrom.delete(record);
+    const quiet = now - record.floodedAt;
+    if (quiet >= 2 * ROUTING.holdMaximum) record.hold = undefined;
+    if (record.hold !== undefined || quiet < ROUTING.holdQuiet) {
+      record.hold ??= new Hold(record.floodedAt);
+      record.hold.passed(now, scaled(ROUTING.holdMaximum, ROUTING.holdPerNode, this.#database.size));
+    }
+    record.floodedAt = now;
+    this.#outbox.push({ record, except });
+  }
+
+  /** Sends the newest of `record` to one neighbour. */
+  answer(now: Instant, link: Link, record: NodeRecord): void {
+    if (record.raw === undefined || !link.answers.take(now)) return;
+    this.#send(now, link, [record]);
+  }
+
+  /** A neighbour sent more than it may: it is asked for `version` of the node later. */
+  miss(now: Instant, link: Link, high: number, low: number, version: Version): void {
+    const known = link.missed.get(high, low);
+    if (known === undefined && link.missed.size >= ROUTING.tombstones) return;
+    if (known !== undefined && compareVersions(known, version) >= 0) return;
+    const { epoch, sequence, boot } = version;
+    link.missed.set(high, low, { high, low, epoch, sequence, boot });
+    const at = Math.max(now, link.pulledAt + ROUTING.pullEvery);
+    if (this.#pullAt === undefined || at < this.#pullAt) this.#pullAt = at;
+  }
+
+  /** The neighbour asks for what it could not take before. Returns the flags of the pull. Throws PROTOCOL_ERROR. */
+  onPull(now: Instant, link: Link, body: Uint8Array): number {
+    const wanted: NodeRecord[] = [];
+    const flags = readPull(body, (high, low) => {
+      const record = this.#database.at(high, low);
+      if (record?.raw !== undefined && wanted.length < ROUTING.pullSize) wanted.push(record);
+    });
+    if (wanted.length > 0) {
+      if (link.pulls.take(now)) this.#send(now, link, wanted);
+      else this.#emit({ type: "rejected", link: link.id, reason: "too many pulls" });
+    }
+    return flags;
+  }
+
+  /** What was held and may go, and what is to be asked for again. */
+  wake(now: Instant): void {
+    for (let record = this.#held.take(now); record !== undefined; record = this.#held.take(now)) {
+      const except = this.#heldFrom.get(record);
+      this.relay(now, record, except, true);
+    }
+    if (this.#pullAt !== undefined && this.#pullAt <= now) this.#pullAll(now);
+  }
+
+  /** Sends what this step gathered. */
+  flush(now: Instant): void {
+    const outbox = this.#outbox;
+    if (outbox.length === 0) return;
+    this.#outbox = [];
+    let forAll: readonly Uint8Array[] | undefined;
+    for (const link of this.#links.values()) {
+      if (link.closed) continue;
+      if (outbox.some(({ except }) => except === link)) {
+        const some = outbox.filter(({ except }) => except !== link).map(({ record }) => record);
+        if (some.length > 0) this.#send(now, link, some);
+      } else {
+        forAll ??= this.#encode(now, outbox.map(({ record }) => record));
+        this.#sendBodies(link, forAll);
+      }
+    }
+    for (const { record } of outbox) if (!record.live && record.ephemeral) record.forget();
+  }
+
+  #send(now: Instant, link: Link, records: readonly NodeRecord[]): void {
+    this.#sendBodies(link, this.#encode(now, records));
+  }
+
+  #sendBodies(link: Link, bodies: readonly Uint8Array[]): void {
+    for (const body of bodies) this.#emit({ type: "send", link: link.id, kind: FRAME.advertisements, body });
+  }
+
+  #encode(now: Instant, records: readonly NodeRecord[]): readonly Uint8Array[] {
+    const writer = new BatchWriter();
+    for (const record of records) if (record.raw !== undefined) writer.add(record.raw, now - record.saidAt);
+    return writer.finish();
+  }
+
+  #pullAll(now: Instant): void {
+    this.#pullAt = undefined;
+    for (const link of this.#links.values()) {
+      if (link.closed || link.missed.size === 0) continue;
+      const at = link.pulledAt + ROUTING.pullEvery;
+      if (at <= now) this.#pull(now, link);
+      if (link.missed.size === 0) continue;
+      const next = Math.max(at, link.pulledAt + ROUTING.pullEvery);
+      if (this.#pullAt === undefined || next < this.#pullAt) this.#pullAt = next;
+    }
+  }
+
+  #pull(now: Instant, link: Link): void {
+    const nodes: { high: number; low: number }[] = [];
+    for (const missed of [...link.missed.values()]) {
+      if (nodes.length === ROUTING.pullSize) break;
+      link.missed.delete(missed.high, missed.low);
+      const record = this.#database.at(missed.high, missed.low);
+      if (record === undefined || compareVersions(record, missed) < 0) nodes.push(missed);
+    }
+    if (nodes.length === 0) return;
+    link.pulledAt = now;
+    link.credit += nodes.length;
+    this.#emit({ type: "send", link: link.id, kind: FRAME.pull, body: encodePull(0, nodes) });
+  }
+}
+
