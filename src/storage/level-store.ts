@@ -1,0 +1,256 @@
+import { MeshError } from "../core/errors.ts";
+import type { Millis } from "../core/instant.ts";
+import { type Log, SILENT } from "../core/log.ts";
+import { callBack, GroupCommit, type PendingWrite } from "./group-commit.ts";
+import { type Database, type OpenedDatabase, openDatabase } from "./level-database.ts";
+import { faultOf, rootMessage, storeClosed, storeFailed, storeFull } from "./level-errors.ts";
+import { readRange, readValue } from "./level-read.ts";
+import { hasRoom } from "./room.ts";
+import { seal } from "./record.ts";
+import type { Entry, ScanRange, Store, StoreStats, WriteOperation } from "./store.ts";
+
+export interface LevelStoreOptions {
+  readonly log?: Log;
+  /** Wall time in milliseconds since 1970, for the name of a folder that is set aside; default `Date.now`. */
+  readonly now?: () => Millis;
+  /** How long a store without room or disk waits before it tries again; default 2 s. */
+  readonly retry?: Millis;
+}
+
+export interface LevelStats extends StoreStats {
+  /** Writes that are on the disk, the batches they went in, and writes that failed. */
+  readonly writes: number;
+  readonly batches: number;
+  readonly errors: number;
+  /** Bytes of writes that are not on the disk yet. */
+  readonly pendingBytes: number;
+  /** Damage at opening was repaired; records may be gone. */
+  readonly repaired: boolean;
+  /** Bytes of damaged log that LevelDB left out at opening. */
+  readonly lostBytes: number;
+}
+
+type State = StoreStats["state"];
+
+/**
+ * Opens the store in the folder `dir`, which is made if needed and belongs to this store alone. Damage is repaired or set aside, and
+ * reported in `stats`. Rejects with DATA_DIR_IN_USE, STORE_FULL, STORE_CORRUPT, or CONFIG_INVALID where the folder may not be written.
+ */
+export async function openLevelStore(dir: string, options: LevelStoreOptions = {}): Promise<LevelStore> {
+  const settings = { log: options.log ?? SILENT, now: options.now ?? Date.now, retry: options.retry ?? 2_000 };
+  return new LevelStore(dir, settings, await openDatabase(dir, settings.log, settings.now));
+}
+
+type SealedOperation = { readonly type: "put"; readonly key: string; readonly record: Uint8Array } | { readonly type: "delete"; readonly key: string };
+
+/** A store in LevelDB: fsynced group commit, a checksum per record, and recovery from a full or lost disk by itself. */
+export class LevelStore implements Store {
+  readonly #dir: string;
+  readonly #options: Required<LevelStoreOptions>;
+  readonly #group: GroupCommit<SealedOperation>;
+  readonly #reads = new Set<Promise<unknown>>();
+  #database: Database | undefined;
+  #state: State = "ok";
+  #damaged = false;
+  #reopening: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+  #setAside: string | undefined;
+  #repaired = false;
+  #lostBytes = 0;
+  #corrupt = 0;
+  #writes = 0;
+  #batches = 0;
+  #errors = 0;
+
+  /** Use `openLevelStore`. */
+  constructor(dir: string, options: Required<LevelStoreOptions>, opened: OpenedDatabase) {
+    this.#dir = dir;
+    this.#options = options;
+    this.#group = new GroupCommit((group) => this.#commit(group));
+    this.#adopt(opened);
+  }
+
+  get stats(): LevelStats {
+    return {
+      state: this.#state,
+      corruptRecords: this.#corrupt,
+      setAside: this.#setAside,
+      writes: this.#writes,
+      batches: this.#batches,
+      errors: this.#errors,
+      pendingBytes: this.#group.pendingBytes,
+      repaired: this.#repaired,
+      lostBytes: this.#lostBytes,
+    };
+  }
+
+  write(operations: readonly WriteOperation[], done: (error: MeshError | undefined) => void): void {
+    if (this.#closing !== undefined) {
+      queueMicrotask(() => done(storeClosed()));
+      return;
+    }
+    let bytes = 0;
+    const sealed = operations.map((operation): SealedOperation => {
+      bytes += operation.key.length;
+      if (operation.type === "delete") return operation;
+      bytes += operation.value.length;
+      return { type: "put", key: operation.key, record: seal(operation.key, operation.value) };
+    });
+    this.#group.add({ operations: sealed, bytes, done });
+  }
+
+  get(key: string, done: (error: MeshError | undefined, value: Uint8Array | undefined) => void): void {
+    this.#read(
+      (database) => readValue(database, key),
+      ({ value }) => done(undefined, value),
+      (error) => done(error, undefined),
+    );
+  }
+
+  scan(range: ScanRange, done: (error: MeshError | undefined, entries: readonly Entry[]) => void): void {
+    this.#read(
+      (database) => readRange(database, range),
+      ({ entries }) => done(undefined, entries),
+      (error) => done(error, []),
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#group.idle();
+    await this.#reopening;
+    clearTimeout(this.#timer);
+    this.#state = "closed";
+    await this.#release();
+  }
+
+  #read<Found extends { readonly corrupt: number }>(
+    find: (database: Database) => Promise<Found>,
+    done: (found: Found) => void,
+    failed: (error: MeshError) => void,
+  ): void {
+    if (this.#closing !== undefined) {
+      queueMicrotask(() => failed(storeClosed()));
+      return;
+    }
+    void this.#find(find).then(
+      (found) => {
+        this.#countCorrupt(found.corrupt);
+        callBack(() => done(found));
+      },
+      (error: unknown) => callBack(() => failed(this.#readError(error))),
+    );
+  }
+
+  async #find<Found>(find: (database: Database) => Promise<Found>): Promise<Found> {
+    if (this.#database === undefined) await this.#reopening;
+    if (this.#database === undefined) throw this.#stateError();
+    const answer = find(this.#database);
+    this.#reads.add(answer);
+    try {
+      return await answer;
+    } finally {
+      this.#reads.delete(answer);
+    }
+  }
+
+  #countCorrupt(count: number): void {
+    if (count === 0) return;
+    if (this.#corrupt === 0) this.#options.log.error({ dir: this.#dir }, "store has damaged records, they are left out");
+    this.#corrupt += count;
+  }
+
+  #readError(error: unknown): MeshError {
+    if (error instanceof MeshError) return error;
+    return faultOf(error) === "full" ? storeFull(this.#dir, error) : storeFailed(this.#dir, error);
+  }
+
+  #stateError(cause?: unknown): MeshError {
+    if (this.#state === "closed") return storeClosed();
+    return this.#state === "full" ? storeFull(this.#dir, cause) : storeFailed(this.#dir, cause);
+  }
+
+  async #commit(group: readonly PendingWrite<SealedOperation>[]): Promise<MeshError | undefined> {
+    if (this.#state !== "ok" || this.#database === undefined) {
+      this.#errors += group.length;
+      return this.#stateError();
+    }
+    try {
+      const batch = this.#database.batch();
+      for (const { operations } of group) {
+        for (const operation of operations) {
+          if (operation.type === "put") batch.put(operation.key, operation.record);
+          else batch.del(operation.key);
+        }
+      }
+      await batch.write({ sync: true });
+    } catch (error) {
+      this.#errors += group.length;
+      return this.#stopWriting(error);
+    }
+    this.#writes += group.length;
+    this.#batches++;
+    return undefined;
+  }
+
+  /** After one failed write LevelDB's log may end in a torn record; writing on would put what follows behind it at risk. */
+  #stopWriting(cause: unknown): MeshError {
+    const fault = faultOf(cause);
+    this.#state = fault === "full" ? "full" : "failed";
+    this.#damaged = fault === "damaged";
+    this.#options.log.error({ dir: this.#dir, state: this.#state, reason: rootMessage(cause) }, "store takes no writes");
+    this.#retryLater();
+    return this.#stateError(cause);
+  }
+
+  #retryLater(): void {
+    if (this.#closing !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#reopening = this.#reopen().finally(() => {
+        this.#reopening = undefined;
+      });
+    }, this.#options.retry);
+    this.#timer.unref();
+  }
+
+  async #reopen(): Promise<void> {
+    if (this.#state === "full" && !(await hasRoom(this.#dir))) return this.#retryLater();
+    try {
+      await this.#release();
+      this.#adopt(await openDatabase(this.#dir, this.#options.log, this.#options.now, this.#damaged));
+      this.#damaged = false;
+      await this.#probe();
+    } catch (error) {
+      this.#state = faultOf(error) === "full" ? "full" : "failed";
+      this.#options.log.debug({ dir: this.#dir, state: this.#state, reason: rootMessage(error) }, "store still takes no writes");
+      return this.#retryLater();
+    }
+    this.#state = "ok";
+    this.#options.log.info({ dir: this.#dir }, "store takes writes again");
+  }
+
+  async #probe(): Promise<void> {
+    // Deleting what is not there is a write like any other.
+    await this.#database?.del("!probe", { sync: true });
+  }
+
+  async #release(): Promise<void> {
+    const database = this.#database;
+    this.#database = undefined;
+    await Promise.allSettled(this.#reads);
+    await database?.close();
+  }
+
+  #adopt(opened: OpenedDatabase): void {
+    this.#database = opened.database;
+    this.#setAside = opened.setAside ?? this.#setAside;
+    this.#repaired ||= opened.repaired;
+    this.#lostBytes += opened.lostBytes;
+  }
+}
