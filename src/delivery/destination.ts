@@ -158,7 +158,7 @@ export class Destination {
 
   /** Begins a response whose payload comes in chunks. */
   beginResponse(id: MessageId, facts: ResponseFacts): boolean {
-    return this.#write(id, recordHead("begin", facts.content, facts.channel, 0), undefined, true);
+    return this.#write(id, recordHead("begin", facts.content, facts.channel, 0, facts.whole), undefined, true);
   }
 
   /** Adds to the response that was begun, at most 32 KiB. */

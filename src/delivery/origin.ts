@@ -438,7 +438,7 @@ export class Origin {
 
   #accepted(now: Instant, conversation: Conversation): void {
     if (conversation.phase === "attaching") return;
-    if (conversation.hold) this.#frames.send({ kind: FRAME.confirm, to: conversation.to, id: conversation.id });
+    if (conversation.hold && conversation.cancelled === undefined) this.#frames.send({ kind: FRAME.confirm, to: conversation.to, id: conversation.id });
     if (conversation.phase === "accepted") return;
     conversation.phase = "accepted";
     conversation.wait = RESEND.first;

@@ -86,4 +86,6 @@ export interface ParkEvents {
 export interface ResponseFacts {
   readonly content: Content;
   readonly channel: string | undefined;
+  /** For a response that begins: one value that is too large for one record. */
+  readonly whole?: boolean;
 }

@@ -31,7 +31,7 @@ export interface Response {
   readonly channel: string | undefined;
   /** Text, bytes or a JSON value as the plugin yielded it; undefined where it comes as a stream. */
   readonly payload: unknown;
-  bytes(): Promise<Uint8Array> & Uint8Array;
+  bytes(): Uint8Array;
   text(): string;
   json(): unknown;
   /** For a response that the plugin streamed; for others, their bytes. */

@@ -16,10 +16,13 @@ export interface WorkEnd {
   readonly error: MeshError | undefined;
 }
 
-/** One record of the response stream. A response whose payload is streamed is a begin, chunks, and a finish. */
+/**
+ * One record of the response stream. A response whose payload is streamed is a begin, chunks, and a finish; `whole`: it is one value that was too large
+ * for one record.
+ */
 export type ResponseRecord =
   | { readonly type: "response"; readonly content: Content; readonly channel: string | undefined; readonly payload: Uint8Array }
-  | { readonly type: "begin"; readonly channel: string | undefined }
+  | { readonly type: "begin"; readonly content: Content; readonly channel: string | undefined; readonly whole: boolean }
   | { readonly type: "chunk"; readonly payload: Uint8Array }
   | { readonly type: "finish" }
   | { readonly type: "running" }
@@ -28,6 +31,7 @@ export type ResponseRecord =
 const TYPE = { response: 1, begin: 2, chunk: 3, finish: 4, end: 5, running: 6 } as const;
 const CONTENT: readonly Content[] = ["bytes", "text", "json"];
 const HAS_CHANNEL = 4;
+const WHOLE = 8;
 
 /** u8 type, u8 content and channel flag, u16 reserved, u32 length of what follows. */
 export const RECORD_HEADER = 8;
@@ -38,10 +42,10 @@ export function writeRecordHeader(view: DataView, at: number, type: keyof typeof
 }
 
 /** Header and, if there is a channel, its name; the payload is to follow. */
-export function recordHead(type: "response" | "begin" | "chunk", content: Content, channel: string | undefined, length: number): Uint8Array {
+export function recordHead(type: "response" | "begin" | "chunk", content: Content, channel: string | undefined, length: number, whole = false): Uint8Array {
   const label = channel === undefined ? EMPTY : concat([Uint8Array.of(channel.length), utf8(channel)]);
   const head = new Uint8Array(RECORD_HEADER + label.length);
-  writeRecordHeader(new DataView(head.buffer), 0, type, CONTENT.indexOf(content) | (channel === undefined ? 0 : HAS_CHANNEL), label.length + length);
+  writeRecordHeader(new DataView(head.buffer), 0, type, CONTENT.indexOf(content) | (channel === undefined ? 0 : HAS_CHANNEL) | (whole ? WHOLE : 0), label.length + length);
   head.set(label, RECORD_HEADER);
   return head;
 }
@@ -106,13 +110,10 @@ function readRecord(data: Uint8Array, view: DataView, start: number, end: number
     at += 1 + length;
   }
   switch (type) {
-    case TYPE.response: {
-      const content = CONTENT[flags & 3];
-      if (content === undefined) throw new MeshError("PROTOCOL_ERROR", "a response of unknown content");
-      return { type: "response", content, channel, payload: data.slice(at, end) };
-    }
+    case TYPE.response:
+      return { type: "response", content: contentOf(flags), channel, payload: data.slice(at, end) };
     case TYPE.begin:
-      return { type: "begin", channel };
+      return { type: "begin", content: contentOf(flags), channel, whole: (flags & WHOLE) !== 0 };
     case TYPE.chunk:
       return { type: "chunk", payload: data.slice(at, end) };
     case TYPE.finish:
@@ -124,6 +125,12 @@ function readRecord(data: Uint8Array, view: DataView, start: number, end: number
     default:
       return undefined;
   }
+}
+
+function contentOf(flags: number): Content {
+  const content = CONTENT[flags & 3];
+  if (content === undefined) throw new MeshError("PROTOCOL_ERROR", "a response of unknown content");
+  return content;
 }
 
 function readEnd(bytes: Uint8Array): WorkEnd {

@@ -1,0 +1,302 @@
+import { Delivery } from "../delivery/delivery.ts";
+import type { DeliveryPort, DestinationEvents, OriginEvents } from "../delivery/ports.ts";
+import type { EchoFacts, EchoReply } from "../delivery/echo.ts";
+import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
+import type { MessageId, NodeId } from "../core/ids.ts";
+import type { Instant, Millis } from "../core/instant.ts";
+import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
+import { Routing } from "../routing/machine.ts";
+import type { LocalChange, RoutingEffect, RoutingInput } from "../routing/types.ts";
+import { OFFSET } from "../wire/frame.ts";
+import type { Pipe } from "../transports/transport.ts";
+import { Agenda, type Wakeable } from "./agenda.ts";
+import type { Environment } from "./environment.ts";
+import { type Link, Links } from "./links.ts";
+import { Loopback } from "./loopback.ts";
+
+export interface EngineOptions {
+  readonly id: NodeId;
+  /** 32 hexadecimal digits, new at each start. */
+  readonly boot: string;
+  /** Already raised and on disk. */
+  readonly epoch: number;
+  readonly recentBoots: readonly string[];
+  readonly version: string;
+  readonly groups: readonly string[];
+  readonly leaf: boolean;
+  readonly ephemeral: boolean;
+  readonly store: { readonly maxMessages: number; readonly maxBytes: number };
+  readonly retention: Millis;
+}
+
+/** What the engine tells the program around it. */
+export interface EngineEvents {
+  onNode(type: "node-up" | "node-down", node: NodeId): void;
+  onLink(type: "link-up" | "link-down", link: Link, reason: MeshError | undefined): void;
+  onRoutes(): void;
+  onParked(type: "parked" | "expired", id: MessageId, destination: NodeHash): void;
+  onEchoReply(id: MessageId, reply: EchoReply): void;
+  /** This node must stop: another live one has its id. */
+  onFatal(error: MeshError): void;
+  onWarning(message: string, error: MeshError): void;
+  /** To be stored before this node advertises more. */
+  onPersist(epoch: number): void;
+}
+
+export interface EngineHandlers {
+  readonly events: EngineEvents;
+  readonly origin: OriginEvents;
+  readonly destination: DestinationEvents;
+  readonly facts: () => EchoFacts;
+}
+
+/** Things that happened, counted; read when metrics are scraped. */
+export interface EngineCounts {
+  framesIn: number;
+  bytesIn: number;
+  badBodies: number;
+  rejectedAdvertisements: number;
+  droppedFrames: number;
+}
+
+/**
+ * The node without its outside: links, routing and delivery, each a machine of its own, joined here. Everything in it runs in the
+ * call of an input; what leaves is gathered and sent at the end of the tick.
+ */
+export class Engine {
+  readonly id: NodeId;
+  readonly routing: Routing;
+  readonly delivery: Delivery;
+  readonly links: Links;
+  readonly agenda: Agenda;
+  readonly counts: EngineCounts = { framesIn: 0, bytesIn: 0, badBodies: 0, rejectedAdvertisements: 0, droppedFrames: 0 };
+  readonly #env: Environment;
+  readonly #handlers: EngineHandlers;
+  readonly #self: NodeHash;
+  readonly #life: number;
+  readonly #loopback: Loopback;
+  readonly #routingPart: Wakeable;
+  readonly #deliveryPart: Wakeable;
+  #flushDue = false;
+  #stopped = false;
+
+  constructor(options: EngineOptions, env: Environment, handlers: EngineHandlers) {
+    this.id = options.id;
+    this.#env = env;
+    this.#handlers = handlers;
+    this.#self = hashNodeId(options.id);
+    this.#life = Number.parseInt(options.boot.slice(0, 8), 16);
+    this.agenda = new Agenda(env, () => this.#flush());
+    this.#loopback = new Loopback((frame, view) => this.#receive(frame, view, 0, frame.length));
+    this.routing = new Routing({ ...options, random: env.random });
+    this.links = new Links(options, env, this.agenda, {
+      onFrame: (link, kind, body) => this.step({ type: "frame", link: link.id, kind, body }),
+      onRouted: (link, bytes, view, start, end) => this.#routed(link, bytes, view, start, end),
+      onUp: (link) => this.step({ type: "link-up", link: link.id, peer: link.peer, cost: link.cost, ephemeral: link.ephemeral }),
+      onDown: (link, reason) => this.#linkDown(link, reason),
+      onWritable: () => this.#writable(),
+      onDropped: () => this.counts.droppedFrames++,
+      onFatal: (error) => handlers.events.onFatal(error),
+      onRefused: (url, error) => handlers.events.onWarning(`the link with ${url} failed`, error),
+      markDirty: () => this.#schedule(),
+    });
+    this.delivery = new Delivery(
+      {
+        self: options.id,
+        life: this.#life,
+        parks: !options.leaf && !options.ephemeral,
+        park: { messages: options.store.maxMessages, bytes: options.store.maxBytes },
+        retention: options.retention,
+        randomBytes: (count) => env.randomBytes(count),
+        clock: () => env.now(),
+      },
+      this.#port(),
+      {
+        origin: handlers.origin,
+        destination: handlers.destination,
+        park: {
+          onParked: (id, destination) => handlers.events.onParked("parked", id, destination),
+          onExpired: (id, destination) => handlers.events.onParked("expired", id, destination),
+          onTrouble: (error) => handlers.events.onWarning("the store of parked messages has trouble", error),
+        },
+        echo: { facts: handlers.facts, onReply: (id, reply) => handlers.events.onEchoReply(id, reply) },
+      },
+    );
+    this.#routingPart = { nextWake: () => this.routing.nextWake(), wake: () => this.step({ type: "wake" }) };
+    this.#deliveryPart = {
+      nextWake: () => this.delivery.nextWake(),
+      wake: (now) => {
+        this.delivery.wake(now);
+        this.#schedule();
+      },
+    };
+    this.agenda.touch(this.#routingPart);
+  }
+
+  now(): Instant {
+    return this.#env.now();
+  }
+
+  /** Reads the store, and says again what waits here. */
+  restore(done: (error: MeshError | undefined) => void): void {
+    this.delivery.restore((error) => {
+      this.#schedule();
+      done(error);
+    });
+  }
+
+  accept(pipe: Pipe, url: string, cost: number): void {
+    this.links.accept(pipe, url, cost);
+  }
+
+  advertise(change: LocalChange): void {
+    this.step({ type: "local", change });
+  }
+
+  /** Hands an input to routing and does what it asks. */
+  step(input: RoutingInput): void {
+    if (this.#stopped) return;
+    for (const effect of this.routing.step(this.#env.now(), input)) this.#apply(effect);
+    this.agenda.touch(this.#routingPart);
+    this.#schedule();
+  }
+
+  /** Something was put into delivery by a call rather than by a frame. */
+  poke(): void {
+    this.#schedule();
+  }
+
+  /** Says goodbye to everyone and closes all links. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.step({ type: "withdraw" });
+    this.#flush();
+    this.#stopped = true;
+    this.links.closeAll();
+    this.agenda.stop();
+  }
+
+  #port(): DeliveryPort {
+    return {
+      records: this.#env.store,
+      wallClock: () => this.#env.wallClock(),
+      transmit: (frame, start, end) => this.#transmit(frame, start, end),
+      handOver: (frame) => this.links.firstUp()?.session.sendRouted(frame, 0, frame.length) ?? false,
+      hasRoute: (high, low) => this.#isSelf(high, low) || this.routing.nextHop(high, low) !== undefined,
+      congested: (high, low) => this.#linkTo(high, low)?.session.congested ?? false,
+      lifeOf: (high, low) => this.#lifeOf(high, low),
+      nodeOf: (high, low) => this.routing.idOf(high, low),
+      markDirty: () => this.#schedule(),
+    };
+  }
+
+  #isSelf(high: number, low: number): boolean {
+    return high === this.#self.high && low === this.#self.low;
+  }
+
+  #linkTo(high: number, low: number): Link | undefined {
+    const id = this.routing.nextHop(high, low);
+    return id === undefined ? undefined : this.links.get(id);
+  }
+
+  #lifeOf(high: number, low: number): number {
+    if (this.#isSelf(high, low)) return this.#life;
+    const node = this.routing.idOf(high, low);
+    const boot = node === undefined ? undefined : this.routing.advertisement(node)?.boot;
+    return boot === undefined ? 0 : Number.parseInt(boot.slice(0, 8), 16);
+  }
+
+  #transmit(frame: Uint8Array, start: number, end: number): boolean {
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    const high = view.getUint32(start + OFFSET.destination);
+    const low = view.getUint32(start + OFFSET.destination + 4);
+    if (this.#isSelf(high, low)) {
+      this.#loopback.push(frame.slice(start, end));
+      this.#schedule();
+      return true;
+    }
+    return this.#linkTo(high, low)?.session.sendRouted(frame, start, end) ?? false;
+  }
+
+  #routed(link: Link, bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    this.counts.framesIn++;
+    this.counts.bytesIn += end - start;
+    const high = view.getUint32(start + OFFSET.destination);
+    const low = view.getUint32(start + OFFSET.destination + 4);
+    this.#receive(bytes, view, start, end);
+    if (this.#isSelf(high, low)) return;
+    const onward = this.#linkTo(high, low);
+    if (onward?.session.congested === true) this.links.holdInput(link, onward);
+  }
+
+  #receive(bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    try {
+      this.delivery.receive(this.#env.now(), bytes, view, start, end);
+    } catch (error) {
+      // The body was written by a node far away: nothing against the link that it came by.
+      this.counts.badBodies++;
+      if (!isMeshError(error)) this.#handlers.events.onWarning("a frame could not be handled", toMeshError(error));
+    }
+    this.#schedule();
+  }
+
+  #linkDown(link: Link, reason: MeshError | undefined): void {
+    this.step({ type: "link-down", link: link.id });
+    if (link.adjacent) this.#handlers.events.onLink("link-down", link, reason);
+  }
+
+  #writable(): void {
+    this.delivery.writable();
+    this.#schedule();
+  }
+
+  #apply(effect: RoutingEffect): void {
+    const { events } = this.#handlers;
+    switch (effect.type) {
+      case "send":
+        this.links.get(effect.link)?.session.sendLink(effect.kind, effect.body);
+        return;
+      case "persist":
+        return events.onPersist(effect.epoch);
+      case "adjacent": {
+        const link = this.links.get(effect.link);
+        if (link === undefined) return;
+        link.adjacent = true;
+        return events.onLink("link-up", link, undefined);
+      }
+      case "routes-changed":
+        this.delivery.routesChanged(this.#env.now());
+        return events.onRoutes();
+      case "node-up":
+      case "node-down":
+        return events.onNode(effect.type, effect.node);
+      case "restarted":
+        return this.delivery.restarted(this.#env.now(), effect.node);
+      case "duplicate":
+        return events.onFatal(new MeshError("DUPLICATE_NODE", `another live node has the id ${effect.node}`, { data: { node: effect.node } }));
+      case "violation":
+        this.links.close(effect.link, effect.error);
+        return;
+      case "rejected":
+        this.counts.rejectedAdvertisements++;
+        return;
+    }
+  }
+
+  #schedule(): void {
+    if (this.#flushDue || this.#stopped) return;
+    this.#flushDue = true;
+    this.#env.soon(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushDue = false;
+    if (this.#stopped) return;
+    const now = this.#env.now();
+    this.delivery.flush(now);
+    this.#loopback.drain();
+    this.links.flush(now);
+    this.agenda.touch(this.#deliveryPart);
+  }
+}
+

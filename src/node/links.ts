@@ -1,0 +1,302 @@
+import { isMeshError, MeshError } from "../core/errors.ts";
+import { isNodeId, type NodeId } from "../core/ids.ts";
+import type { Instant } from "../core/instant.ts";
+import { chooseSession, type Claim, duplicateNode, judgeIdentity, PROBE_TIME, replaced, Strangers } from "../link/admission.ts";
+import type { LinkPort } from "../link/contract.ts";
+import { LinkSession } from "../link/session.ts";
+import { SlabPool } from "../link/slab.ts";
+import { PROTOCOL } from "../wire/frame.ts";
+import type { Greeting } from "../wire/greeting.ts";
+import type { Pipe } from "../transports/transport.ts";
+import type { Agenda } from "./agenda.ts";
+import type { EngineOptions } from "./engine.ts";
+import type { Environment } from "./environment.ts";
+import { Peer } from "./peer.ts";
+
+/** One session with a peer, and what the node knows around it. */
+export interface Link {
+  readonly id: number;
+  readonly session: LinkSession;
+  readonly pipe: Pipe;
+  readonly url: string;
+  readonly direction: "in" | "out";
+  readonly cost: number;
+  readonly configured: Peer | undefined;
+  /** The peer's id once it has greeted; before that, nobody's. */
+  peer: NodeId;
+  ephemeral: boolean;
+  /** It is in the table of links; a session that was refused never is. */
+  up: boolean;
+  /** Routing has exchanged what each side knew: it carries traffic. */
+  adjacent: boolean;
+}
+
+export interface LinksHandlers {
+  onFrame(link: Link, kind: number, body: Uint8Array): void;
+  onRouted(link: Link, bytes: Uint8Array, view: DataView, start: number, end: number): void;
+  onUp(link: Link): void;
+  onDown(link: Link, reason: MeshError | undefined): void;
+  onWritable(): void;
+  onDropped(): void;
+  onFatal(error: MeshError): void;
+  /** A configured peer could not be reached, or a session ended before it was up. */
+  onRefused(url: string, error: MeshError): void;
+  markDirty(): void;
+}
+
+const NOBODY = "" as NodeId;
+
+/** Every session of a node: those it dials, those that dial it, and which of two stays. */
+export class Links {
+  readonly #options: Pick<EngineOptions, "id" | "boot" | "version" | "leaf" | "ephemeral">;
+  readonly #env: Environment;
+  readonly #agenda: Agenda;
+  readonly #handlers: LinksHandlers;
+  readonly #startedAt: Instant;
+  readonly #slabs = new SlabPool();
+  readonly #strangers = new Strangers();
+  readonly #links = new Map<number, Link>();
+  readonly #byPeer = new Map<NodeId, Link>();
+  readonly #peers = new Map<string, Peer>();
+  readonly #dirty = new Set<LinkSession>();
+  readonly #held = new Map<Link, Set<Link>>();
+  #nextId = 1;
+
+  constructor(options: EngineOptions, env: Environment, agenda: Agenda, handlers: LinksHandlers) {
+    this.#options = options;
+    this.#env = env;
+    this.#agenda = agenda;
+    this.#handlers = handlers;
+    this.#startedAt = env.now();
+  }
+
+  get(id: number): Link | undefined {
+    return this.#links.get(id);
+  }
+
+  /** Links that are up. */
+  *list(): Generator<Link> {
+    for (const link of this.#links.values()) if (link.up) yield link;
+  }
+
+  peers(): Iterable<Peer> {
+    return this.#peers.values();
+  }
+
+  firstUp(): Link | undefined {
+    for (const link of this.#links.values()) if (link.adjacent) return link;
+    return undefined;
+  }
+
+  /** Whether one more socket of this host may come in. */
+  admits(host: string): boolean {
+    return this.#strangers.mayEnter(host);
+  }
+
+  /** Keeps a link to `url` from now on. */
+  addPeer(url: string, cost: number): void {
+    if (this.#peers.has(url)) return;
+    const peer = new Peer(url, cost, this.#env, this.#agenda, {
+      onPipe: (pipe) => this.#open(pipe, url, "out", cost, peer),
+      onFailed: (error) => this.#handlers.onRefused(url, error),
+    });
+    this.#peers.set(url, peer);
+    peer.start();
+  }
+
+  removePeer(url: string): void {
+    const peer = this.#peers.get(url);
+    if (peer === undefined) return;
+    this.#peers.delete(url);
+    peer.stop();
+    for (const link of this.#links.values()) if (link.configured === peer) link.session.close(this.#env.now());
+  }
+
+  accept(pipe: Pipe, url: string, cost: number): void {
+    this.#open(pipe, url, "in", cost, undefined);
+  }
+
+  close(id: number, reason: MeshError): void {
+    this.#links.get(id)?.session.close(this.#env.now(), reason);
+  }
+
+  closeAll(): void {
+    for (const peer of this.#peers.values()) peer.stop();
+    this.#peers.clear();
+    for (const link of [...this.#links.values()]) link.session.close(this.#env.now());
+  }
+
+  /** Reads no more from `from` until `to`, which it feeds, has room again. */
+  holdInput(from: Link, to: Link): void {
+    let held = this.#held.get(to);
+    if (held === undefined) {
+      held = new Set();
+      this.#held.set(to, held);
+    }
+    if (held.has(from)) return;
+    held.add(from);
+    from.session.pauseInput();
+  }
+
+  flush(now: Instant): void {
+    for (const session of this.#dirty) session.flush(now);
+    this.#dirty.clear();
+  }
+
+  #open(pipe: Pipe, url: string, direction: "in" | "out", cost: number, configured: Peer | undefined): void {
+    if (direction === "in" && !this.#strangers.enter(pipe.remoteHost)) {
+      pipe.close(true);
+      return;
+    }
+    const state = { stranger: direction === "in" };
+    const known = (): void => {
+      if (state.stranger) this.#strangers.leave(pipe.remoteHost);
+      state.stranger = false;
+    };
+    const port: LinkPort = {
+      write: (bytes, done) => pipe.write(bytes, done),
+      pause: () => pipe.pause(),
+      resume: () => pipe.resume(),
+      close: (abort) => pipe.close(abort),
+    };
+    const session: LinkSession = new LinkSession({ local: this.#greeting(cost), role: direction === "in" ? "listener" : "dialer", random: this.#env.random, slabs: this.#slabs }, port, {
+      onGreeting: (greeting) => {
+        known();
+        return this.#judge(link, greeting);
+      },
+      onUp: () => this.#up(link),
+      onLinkFrame: (_now, kind, body) => this.#handlers.onFrame(link, kind, body),
+      onRouted: (_now, bytes, view, start, end) => this.#handlers.onRouted(link, bytes, view, start, end),
+      onWritable: () => this.#writable(link),
+      onDropped: () => this.#handlers.onDropped(),
+      onClosed: (reason, byPeer) => {
+        known();
+        this.#closed(link, reason, byPeer);
+      },
+      markDirty: () => {
+        this.#dirty.add(session);
+        this.#handlers.markDirty();
+      },
+    });
+    const link: Link = { id: this.#nextId++, session, pipe, url, direction, cost, configured, peer: NOBODY, ephemeral: false, up: false, adjacent: false };
+    this.#links.set(link.id, link);
+    session.start(this.#env.now());
+    pipe.open({
+      onData: (chunk) => session.receive(this.#env.now(), chunk),
+      onDrain: () => {
+        session.drained(this.#env.now());
+        this.#handlers.markDirty();
+      },
+      onClose: (error) => session.pipeClosed(this.#env.now(), error),
+    });
+    this.#agenda.touch(session);
+  }
+
+  #greeting(cost: number): Greeting {
+    const { id, boot, version, leaf, ephemeral } = this.#options;
+    return {
+      node: id,
+      instance: boot,
+      versionMajor: PROTOCOL.major,
+      versionMinor: PROTOCOL.minor,
+      version,
+      ephemeral,
+      leaf,
+      cost,
+      capabilities: [],
+      uptime: this.#env.now() - this.#startedAt,
+    };
+  }
+
+  #judge(link: Link, greeting: Greeting): MeshError | undefined | "later" {
+    if (!isNodeId(greeting.node)) return new MeshError("PROTOCOL_ERROR", "the peer's id is no node id");
+    const identity = judgeIdentity(this.#greeting(link.cost), greeting, link.pipe.remote);
+    if (identity.type === "leave") this.#handlers.onFatal(identity.error);
+    if (identity.type !== "admit") {
+      if (identity.error.data["self"] === true) link.configured?.giveUp();
+      return identity.error;
+    }
+    link.peer = greeting.node;
+    link.ephemeral = greeting.ephemeral;
+    const existing = this.#byPeer.get(greeting.node);
+    if (existing === undefined || existing === link) return undefined;
+    const now = this.#env.now();
+    switch (chooseSession(this.#claim(existing), this.#claim(link), now)) {
+      case "existing":
+        return replaced(greeting.node);
+      case "newer":
+        return undefined;
+      case "elder":
+        existing.session.close(now, duplicateNode(greeting.node, link.pipe.remote));
+        return undefined;
+      case "probe":
+        existing.session.probe(now, PROBE_TIME, (at, alive) => {
+          link.session.settle(at, alive ? duplicateNode(greeting.node, existing.pipe.remote) : undefined);
+          this.#agenda.touch(link.session);
+        });
+        this.#agenda.touch(existing.session);
+        return "later";
+    }
+  }
+
+  #claim(link: Link): Claim {
+    return {
+      instance: link.session.peer?.instance ?? "",
+      dialledBy: link.direction === "out" ? this.#options.id : link.peer,
+      state: link.session.state,
+      since: link.session.since,
+      started: link.session.since - (link.session.peer?.uptime ?? 0),
+    };
+  }
+
+  #up(link: Link): void {
+    const now = this.#env.now();
+    const existing = this.#byPeer.get(link.peer);
+    this.#byPeer.set(link.peer, link);
+    link.up = true;
+    link.configured?.up();
+    if (existing !== undefined && existing !== link) {
+      // The link that stays serves whoever wanted the other.
+      existing.session.close(now, replaced(link.peer));
+    }
+    this.#handlers.onUp(link);
+    this.#agenda.touch(link.session);
+  }
+
+  #writable(link: Link): void {
+    this.#release(link);
+    this.#handlers.onWritable();
+  }
+
+  #release(to: Link): void {
+    const held = this.#held.get(to);
+    if (held === undefined) return;
+    this.#held.delete(to);
+    for (const from of held) from.session.resumeInput();
+  }
+
+  #closed(link: Link, reason: MeshError | undefined, byPeer: boolean): void {
+    this.#links.delete(link.id);
+    this.#agenda.remove(link.session);
+    this.#release(link);
+    this.#held.get(link)?.clear();
+    const survivor = this.#byPeer.get(link.peer);
+    if (survivor === link) this.#byPeer.delete(link.peer);
+    if (byPeer && isMeshError(reason, "DUPLICATE_NODE") && reason.data["node"] === this.#options.id) this.#handlers.onFatal(reason);
+    if (link.up) this.#handlers.onDown(link, reason);
+    else if (reason !== undefined && link.configured !== undefined && reason.data["replaced"] !== true) this.#handlers.onRefused(link.url, reason);
+    this.#redial(link, survivor, reason);
+  }
+
+  /** A peer whose link was replaced by one that it dialled itself is still linked: its dialer rests until that one falls. */
+  #redial(link: Link, survivor: Link | undefined, reason: MeshError | undefined): void {
+    for (const peer of this.#peers.values()) {
+      if (peer === link.configured) {
+        if (reason?.data["replaced"] === true && survivor !== undefined && survivor !== link) peer.rest(survivor);
+        else peer.down();
+      } else if (peer.restsOn(link)) {
+        peer.down();
+      }
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import { MeshError } from "../core/errors.ts";
+import { isMessageId, type MessageId, nodeId, type NodeId } from "../core/ids.ts";
+import { LIMITS, TIMES } from "../core/limits.ts";
+import type { OriginEvents } from "../delivery/ports.ts";
+import { encodeMetadata } from "../wire/message.ts";
+import type { SendOptions, SendPayload } from "./api.ts";
+import type { Engine } from "./engine.ts";
+import { InputFeed, preparePayload, type Prepared } from "./payload.ts";
+import { SentWork } from "./sent-work.ts";
+
+const DIRECTIVE = /^[a-z0-9][a-z0-9-]{0,63}:[A-Za-z0-9_-]{1,64}$/;
+const HEADERS = 32;
+
+interface Sent {
+  readonly work: SentWork;
+  feed: InputFeed | undefined;
+  /** The first response wanted, for a work that was attached. */
+  wanted: number;
+  begin: (() => void) | undefined;
+}
+
+/** The sending side of a node: works that this program has sent or follows. */
+export class Sender {
+  readonly #engine: Engine;
+  readonly #defaultTtl: number;
+  readonly #works = new Map<MessageId, Sent>();
+  readonly onAccepted: ((work: SentWork) => void)[] = [];
+  readonly onEnded: ((work: SentWork) => void)[] = [];
+
+  constructor(engine: Engine, defaultTtl: number = TIMES.timeToLive) {
+    this.#engine = engine;
+    this.#defaultTtl = defaultTtl;
+  }
+
+  works(): Iterable<SentWork> {
+    return [...this.#works.values()].map(({ work }) => work);
+  }
+
+  /** Sends to one node. The handle is there at once; whether it is accepted shows later. Throws INVALID_ARGUMENT, TOO_LARGE. */
+  send(node: NodeId, directive: string, payload: SendPayload | undefined, options: SendOptions, hold = false): SentWork {
+    checkDirective(directive);
+    const headers = options.headers ?? {};
+    if (Object.keys(headers).length > HEADERS) throw new MeshError("TOO_LARGE", `a message has at most ${HEADERS} headers`);
+    const prepared = preparePayload(payload);
+    const open = options.input === "open";
+    const streamed = open || prepared.type === "stream";
+    if (streamed && options.durable === true) {
+      throw new MeshError("TOO_LARGE", `a durable message carries its payload with it: at most ${LIMITS.inlinePayload} bytes, and no open input`);
+    }
+    const id = this.#engine.delivery.origin.send(this.#engine.now(), {
+      node,
+      metadata: encodeMetadata(this.#engine.id, directive, headers),
+      payload: prepared.type === "inline" && !streamed ? prepared.bytes : new Uint8Array(0),
+      streamed,
+      ttl: checkTime(options.ttl, "ttl") ?? this.#defaultTtl,
+      deadline: checkTime(options.deadline, "deadline"),
+      durable: options.durable ?? false,
+      hold,
+    });
+    const sent = this.#register(id, node, directive);
+    if (streamed) this.#feed(sent, prepared, open);
+    this.#engine.poke();
+    return sent.work;
+  }
+
+  /** Follows a work that was sent before. */
+  attach(id: string, node: string, from: number, ttl: number): SentWork {
+    if (!isMessageId(id)) throw new MeshError("INVALID_ARGUMENT", `"${id}" is no work id`);
+    if (!Number.isInteger(from) || from < 1) throw new MeshError("INVALID_ARGUMENT", "responses are numbered from 1");
+    if (!this.#engine.delivery.origin.attach(this.#engine.now(), id, nodeId(node), from, ttl)) {
+      throw new MeshError("INVALID_ARGUMENT", "this program follows that work already");
+    }
+    const sent = this.#register(id, nodeId(node), "");
+    sent.wanted = from;
+    this.#engine.poke();
+    return sent.work;
+  }
+
+  /** What delivery reports, by message. */
+  events(): OriginEvents {
+    return {
+      onParked: (id, node, ttl) => this.#works.get(id)?.work.onParked(node, ttl),
+      onAccepted: (id, node) => {
+        const sent = this.#works.get(id);
+        if (sent === undefined) return;
+        sent.work.onAccepted(node);
+        this.#accepted(sent);
+      },
+      onResponseBytes: (id, bytes) => this.#works.get(id)?.work.onBytes(bytes),
+      onResponseEnd: (id) => this.#works.get(id)?.work.onStreamEnd(),
+      onInputWritable: (id) => this.#works.get(id)?.feed?.onWritable(),
+      onFailed: (id, error) => this.#works.get(id)?.work.onFailed(error),
+      onAttached: (id, serial) => {
+        const sent = this.#works.get(id);
+        if (sent === undefined) return;
+        sent.work.onAttached(serial, sent.wanted);
+        this.#accepted(sent);
+      },
+    };
+  }
+
+  /** Fails what is still under way; the node closes. */
+  close(error: MeshError): void {
+    for (const { work } of [...this.#works.values()]) work.onFailed(error);
+  }
+
+  #accepted(sent: Sent): void {
+    for (const tell of this.onAccepted) tell(sent.work);
+    sent.begin?.();
+    sent.begin = undefined;
+  }
+
+  #register(id: MessageId, node: NodeId, directive: string): Sent {
+    const engine = this.#engine;
+    const { origin } = engine.delivery;
+    const work = new SentWork(
+      { id, node, directive, now: engine.now() },
+      {
+        consumed: (count) => origin.consumed(engine.now(), id, count),
+        cancel: (error) => {
+          origin.cancel(engine.now(), id, error);
+          engine.poke();
+        },
+        forget: () => {
+          const sent = this.#works.get(id);
+          this.#works.delete(id);
+          sent?.feed?.onWritable();
+          for (const tell of this.onEnded) tell(work);
+        },
+      },
+    );
+    const sent: Sent = { work, feed: undefined, wanted: 1, begin: undefined };
+    this.#works.set(id, sent);
+    return sent;
+  }
+
+  /** The payload waits for the receipt: until then nobody would take it. */
+  #feed(sent: Sent, prepared: Prepared, open: boolean): void {
+    const { work } = sent;
+    const { origin } = this.#engine.delivery;
+    const feed = new InputFeed({
+      write: (bytes) => origin.writeInput(work.id, bytes),
+      end: () => origin.endInput(work.id),
+      fail: (error) => {
+        origin.cancel(this.#engine.now(), work.id, error);
+        this.#engine.poke();
+      },
+      get over() {
+        return work.over;
+      },
+    });
+    sent.feed = feed;
+    const accepted = new Promise<void>((resolve) => {
+      sent.begin = resolve;
+    });
+    const source = prepared.type === "stream" ? prepared.source : only(prepared.bytes);
+    const first = accepted.then(() => feed.pump(source, open));
+    if (open) work.input = feed.writable(first);
+  }
+}
+
+async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
+}
+
+/** Throws INVALID_ARGUMENT where `directive` is not of the form `plugin:action`. */
+export function checkDirective(directive: string): void {
+  if (!DIRECTIVE.test(directive)) throw new MeshError("INVALID_ARGUMENT", `"${directive}" is no directive: write plugin:action, as in echo:run`);
+}
+
+function checkTime(value: number | undefined, name: string): number | undefined {
+  if (value === undefined || (Number.isFinite(value) && value >= 0)) return value;
+  throw new MeshError("INVALID_ARGUMENT", `${name} is a number of milliseconds, 0 or more`);
+}

@@ -1,0 +1,114 @@
+import type { NodeId } from "../core/ids.ts";
+import type { LinkStatus, NodeStatus, ParkedStatus, QueueEntry, Status, WorkStatus } from "./api.ts";
+import type { Engine } from "./engine.ts";
+import type { Sender } from "./sender.ts";
+import type { Worker } from "./worker.ts";
+
+export interface StatusSources {
+  readonly engine: Engine;
+  readonly sender: Sender;
+  readonly worker: Worker;
+  readonly version: string;
+  readonly startedAt: number;
+  readonly listening: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** What a node knows, at this moment. */
+export function takeStatus(sources: StatusSources): Status {
+  const { engine } = sources;
+  const now = engine.now();
+  return {
+    node: engine.id,
+    version: sources.version,
+    uptime: seconds(now - sources.startedAt),
+    listening: sources.listening,
+    nodes: nodes(engine),
+    links: links(engine, now),
+    edges: engine.routing.edges().map(({ between, cost }) => ({ between, cost })),
+    parked: parked(engine),
+    work: works(sources, now),
+    warnings: sources.warnings,
+  };
+}
+
+/** The messages that wait here. */
+export function takeQueue(engine: Engine): readonly QueueEntry[] {
+  const now = engine.now();
+  return [...engine.delivery.park.list()].map((entry) => ({
+    id: entry.id,
+    from: engine.routing.idOf(entry.source.high, entry.source.low) ?? hex(entry.source),
+    to: engine.routing.idOf(entry.destination.high, entry.destination.low) ?? hex(entry.destination),
+    bytes: entry.size,
+    ttl: Math.max(0, Math.round(entry.expiresAt - now)),
+    why: engine.routing.nextHop(entry.destination.high, entry.destination.low) === undefined ? "no route" : "leaving",
+  }));
+}
+
+function nodes(engine: Engine): readonly NodeStatus[] {
+  const list: NodeStatus[] = [];
+  for (const advertisement of engine.routing.nodes()) {
+    if (advertisement.node === engine.id) continue;
+    const route = engine.routing.route(advertisement.node);
+    if (route === undefined) continue;
+    list.push({
+      id: advertisement.node,
+      reachable: true,
+      via: route.nextHop,
+      cost: route.cost,
+      hops: route.hops,
+      groups: advertisement.groups,
+      ephemeral: advertisement.ephemeral,
+      plugins: advertisement.plugins.map(({ name, version, actions }) => ({ name, version, actions })),
+      work: { running: advertisement.load.running, queued: advertisement.load.queued },
+    });
+  }
+  return list.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function links(engine: Engine, now: number): readonly LinkStatus[] {
+  return [...engine.links.list()].map(({ peer, url, pipe, direction, cost, session }) => ({
+    peer,
+    url: direction === "out" ? url : pipe.remote,
+    direction,
+    cost,
+    rtt: session.rtt === undefined ? null : Math.round(session.rtt * 1000) / 1000,
+    since: seconds(now - session.since),
+    secure: pipe.secure,
+  }));
+}
+
+function parked(engine: Engine): ParkedStatus {
+  const { park } = engine.delivery;
+  return {
+    messages: park.messages,
+    bytes: park.bytes,
+    destinations: [...park.destinations()].map(({ destination, messages, bytes }) => ({
+      node: engine.routing.idOf(destination.high, destination.low) ?? hex(destination),
+      messages,
+      bytes,
+    })),
+  };
+}
+
+function works({ sender, worker }: StatusSources, now: number): readonly WorkStatus[] {
+  const sent = [...sender.works()].map((work) => ({
+    id: work.id as string,
+    directive: work.directive,
+    role: "sender" as const,
+    peer: work.node as NodeId as string,
+    state: work.state,
+    responses: work.responses,
+    since: seconds(now - work.startedAt),
+  }));
+  return [...sent, ...worker.list(now)];
+}
+
+function seconds(milliseconds: number): number {
+  return Math.round(milliseconds) / 1000;
+}
+
+/** A node that this one has not heard the name of. */
+function hex({ high, low }: { readonly high: number; readonly low: number }): string {
+  return `#${high.toString(16).padStart(8, "0")}${low.toString(16).padStart(8, "0")}`;
+}

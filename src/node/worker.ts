@@ -1,0 +1,277 @@
+import { Readable } from "node:stream";
+import { MeshError } from "../core/errors.ts";
+import type { MessageId, NodeId } from "../core/ids.ts";
+import { LIMITS } from "../core/limits.ts";
+import type { DestinationEvents, WorkRequest } from "../delivery/ports.ts";
+import type { ByteSource, ResponseSink } from "../plugin/contract.ts";
+import type { PluginHost } from "../plugin/host.ts";
+import type { PluginFacts, WorkEffect, WorkInput } from "../work/types.ts";
+import type { WorkMachine } from "../work/machine.ts";
+import type { WorkState, WorkStatus } from "./api.ts";
+import type { Engine } from "./engine.ts";
+import type { Wakeable } from "./agenda.ts";
+
+/** One record of a response stream takes at most this much payload; larger values travel in pieces. */
+const WHOLE = 48 * 1024;
+const PIECE = LIMITS.chunk;
+
+interface Job {
+  readonly request: WorkRequest;
+  readonly since: number;
+  state: WorkState;
+  payload: PayloadStream | undefined;
+  ready: (() => void)[];
+}
+
+export interface WorkerOptions {
+  readonly machine: WorkMachine;
+  readonly host: PluginHost;
+  /** Tells the mesh how much work there is here. */
+  onLoad(running: number, queued: number): void;
+  onAccepted(id: MessageId, directive: string, peer: NodeId): void;
+  onEnded(id: MessageId, directive: string, peer: NodeId, state: WorkState): void;
+  onWarning(message: string, error: MeshError): void;
+}
+
+/** The working side of a node: what arrives as work is admitted, run by a plugin, and answered. */
+export class Worker implements Wakeable {
+  readonly #engine: () => Engine;
+  readonly #options: WorkerOptions;
+  readonly #jobs = new Map<MessageId, Job>();
+
+  /** `engine` is asked for once the node is whole: the two know each other. */
+  constructor(engine: () => Engine, options: WorkerOptions) {
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  get running(): number {
+    return this.#options.machine.running;
+  }
+
+  get queued(): number {
+    return this.#options.machine.queued;
+  }
+
+  list(now: number): readonly WorkStatus[] {
+    return [...this.#jobs.values()].map(({ request, since, state }) => ({
+      id: request.id,
+      directive: request.directive,
+      role: "worker" as const,
+      peer: request.sender,
+      state,
+      responses: this.#engine().delivery.destination.responses(request.id),
+      since: Math.round(now - since) / 1000,
+    }));
+  }
+
+  /** The plugins that may be asked for from now on. */
+  setPlugins(plugins: readonly PluginFacts[]): void {
+    this.#step({ type: "plugins", plugins });
+  }
+
+  /** Takes no new work. */
+  drain(): void {
+    this.#step({ type: "drain" });
+  }
+
+  get idle(): boolean {
+    return this.#options.machine.idle;
+  }
+
+  events(): DestinationEvents {
+    return {
+      isIdempotent: (directive) => this.#options.machine.isIdempotent(directive),
+      onRequest: (request) => this.#request(request),
+      onConfirm: (id) => this.#step({ type: "confirm", id }),
+      onCancel: (id, error) => this.#step({ type: "cancel", id, error }),
+      onPayloadBytes: (id, bytes) => this.#jobs.get(id)?.payload?.add(bytes.slice()),
+      onPayloadEnd: (id) => this.#jobs.get(id)?.payload?.finish(),
+      onResponseWritable: (id) => {
+        const ready = this.#jobs.get(id)?.ready.splice(0) ?? [];
+        for (const resolve of ready) resolve();
+      },
+    };
+  }
+
+  /** A plugin has let go of a work. */
+  ended(id: MessageId, outcome: { readonly error?: MeshError; readonly exitCode?: number }): void {
+    this.#step({ type: "ended", id, ...outcome });
+  }
+
+  nextWake(): number | undefined {
+    return this.#options.machine.nextWake();
+  }
+
+  wake(): void {
+    this.#step({ type: "wake" });
+  }
+
+  #request(request: WorkRequest): void {
+    const engine = this.#engine();
+    const payload = request.streamed ? new PayloadStream((count) => engine.delivery.destination.consumed(engine.now(), request.id, count)) : undefined;
+    this.#jobs.set(request.id, { request, since: engine.now(), state: "queued", payload, ready: [] });
+    this.#step({
+      type: "request",
+      id: request.id,
+      sender: request.sender,
+      directive: request.directive,
+      hold: request.hold,
+      ...(request.deadline === undefined ? {} : { deadline: request.deadline }),
+    });
+  }
+
+  #step(input: WorkInput): void {
+    const engine = this.#engine();
+    for (const effect of this.#options.machine.step(engine.now(), input)) this.#apply(effect);
+    engine.agenda.touch(this);
+    engine.poke();
+  }
+
+  #apply(effect: WorkEffect): void {
+    const engine = this.#engine();
+    const { destination } = engine.delivery;
+    switch (effect.type) {
+      case "accepted": {
+        destination.accept(effect.id);
+        const job = this.#jobs.get(effect.id);
+        if (job !== undefined) this.#options.onAccepted(effect.id, job.request.directive, job.request.sender);
+        return;
+      }
+      case "refused":
+        this.#jobs.delete(effect.id);
+        return destination.refuse(engine.now(), effect.id, effect.error);
+      case "start":
+        return this.#start(effect.id, effect.plugin, effect.action);
+      case "abort":
+        return this.#options.host.abort(effect.id, effect.error);
+      case "ended":
+        return this.#end(effect);
+      case "ignores-abort": {
+        const error = new MeshError("WORK_FAILED", `the work ${effect.id} goes on ${effect.after} ms after it was told to stop`, { data: { id: effect.id } });
+        return this.#options.onWarning("a plugin ignores that its work was ended", error);
+      }
+      case "load":
+        return this.#options.onLoad(effect.running, effect.queued);
+    }
+  }
+
+  #start(id: MessageId, plugin: string, action: string): void {
+    const job = this.#jobs.get(id);
+    if (job === undefined) return;
+    job.state = "running";
+    const { request } = job;
+    this.#engine().delivery.destination.running(id);
+    this.#options.host.start({
+      id,
+      plugin,
+      action,
+      sender: request.sender,
+      headers: request.headers,
+      input: this.#input(job),
+      sink: this.#sink(job),
+    });
+  }
+
+  #end(effect: Extract<WorkEffect, { type: "ended" }>): void {
+    const engine = this.#engine();
+    const job = this.#jobs.get(effect.id);
+    if (job === undefined) return;
+    this.#jobs.delete(effect.id);
+    job.payload?.close();
+    for (const resolve of job.ready.splice(0)) resolve();
+    engine.delivery.destination.end(engine.now(), effect.id, { state: effect.state, exitCode: effect.exitCode, error: effect.error });
+    this.#options.onEnded(effect.id, job.request.directive, job.request.sender, effect.state);
+  }
+
+  #input({ request, payload }: Job): ByteSource {
+    if (payload !== undefined) return { stream: payload.readable };
+    return {
+      inline: request.payload,
+      get stream() {
+        return Readable.from(request.payload.length === 0 ? [] : [request.payload], { objectMode: false });
+      },
+    };
+  }
+
+  #sink(job: Job): ResponseSink {
+    const { id } = job.request;
+    const engine = this.#engine();
+    const { destination } = engine.delivery;
+    const over = (): boolean => this.#jobs.get(id) !== job;
+    const inPieces = (payload: Uint8Array): boolean => {
+      let room = true;
+      for (let at = 0; at < payload.length; at += PIECE) room = destination.chunk(id, payload.subarray(at, at + PIECE));
+      return room;
+    };
+    return {
+      respond: (content, payload, channel) => {
+        if (over()) return true;
+        engine.poke();
+        if (payload.length <= WHOLE) return destination.respond(id, { content, channel }, payload);
+        destination.beginResponse(id, { content, channel, whole: true });
+        inPieces(payload);
+        return destination.finishResponse(id);
+      },
+      begin: (channel) => void destination.beginResponse(id, { content: "bytes", channel }),
+      chunk: (bytes) => over() || inPieces(bytes),
+      finish: () => void destination.finishResponse(id),
+      ready: () =>
+        over()
+          ? Promise.resolve()
+          : new Promise((resolve) => {
+              job.ready.push(resolve);
+            }),
+    };
+  }
+}
+
+/** A payload that arrives in pieces, as a stream that holds its sender to the plugin's pace. */
+class PayloadStream {
+  readonly readable: Readable;
+  readonly #waiting: Uint8Array[] = [];
+  readonly #consumed: (count: number) => void;
+  #wanted = false;
+  #whole = false;
+
+  constructor(consumed: (count: number) => void) {
+    this.#consumed = consumed;
+    this.readable = new Readable({
+      highWaterMark: 64 * 1024,
+      read: () => {
+        this.#wanted = true;
+        this.#push();
+      },
+    });
+    // An abort destroys the stream; a plugin that does not read it has no error to hear of.
+    this.readable.on("error", () => undefined);
+  }
+
+  add(bytes: Uint8Array): void {
+    if (this.readable.destroyed) return this.#consumed(bytes.length);
+    this.#waiting.push(bytes);
+    this.#push();
+  }
+
+  finish(): void {
+    this.#whole = true;
+    this.#push();
+  }
+
+  /** The work is over. */
+  close(): void {
+    if (!this.readable.readableEnded) this.readable.destroy(new MeshError("CLOSED", "the work is over"));
+    for (const bytes of this.#waiting.splice(0)) this.#consumed(bytes.length);
+  }
+
+  #push(): void {
+    while (this.#wanted) {
+      const bytes = this.#waiting.shift();
+      if (bytes === undefined) break;
+      this.#wanted = this.readable.push(bytes);
+      this.#consumed(bytes.length);
+    }
+    if (this.#whole && this.#waiting.length === 0 && !this.readable.destroyed) this.readable.push(null);
+  }
+}
+
