@@ -19,6 +19,7 @@ const ALL = { from: "", to: "~", limit: 1_000_000 };
 
 const put = (key: string, ...bytes: number[]): WriteOperation => ({ type: "put", key, value: Uint8Array.from(bytes) });
 const remove = (key: string): WriteOperation => ({ type: "delete", key });
+const closed = (error: unknown): boolean => isMeshError(error, "CLOSED");
 const keys = async (store: Store, range = ALL): Promise<string[]> => (await scan(store, range)).map((entry) => entry.key);
 
 type Body = (store: Store, fixture: StoreFixture) => Promise<void>;
@@ -68,7 +69,10 @@ const PROMISES: Readonly<Record<string, Body>> = {
     const writes: Promise<void>[] = [];
     for (let i = 0; i < 500; i++) writes.push(write(store, [put("same", i & 0xff, i >> 8)]).then(() => void done.push(i)));
     await Promise.all(writes);
-    assert.deepEqual(done, [...done].sort((a, b) => a - b));
+    assert.deepEqual(
+      done,
+      done.toSorted((a, b) => a - b),
+    );
     assert.deepEqual([...((await get(store, "same")) ?? [])], [499 & 0xff, 499 >> 8]);
   },
 
@@ -101,7 +105,10 @@ const PROMISES: Readonly<Record<string, Body>> = {
   },
 
   "scan gives from (with) to (without), in key order, at most limit": async (store) => {
-    await write(store, ["c", "a", "d", "b", "e"].map((key) => put(key, 1)));
+    await write(
+      store,
+      ["c", "a", "d", "b", "e"].map((key) => put(key, 1)),
+    );
     assert.deepEqual(await keys(store, { from: "b", to: "e", limit: 10 }), ["b", "c", "d"]);
     assert.deepEqual(await keys(store, { from: "b", to: "e", limit: 2 }), ["b", "c"]);
     assert.deepEqual(await keys(store, { from: "b", to: "b", limit: 2 }), []);
@@ -110,8 +117,7 @@ const PROMISES: Readonly<Record<string, Body>> = {
   },
 
   "scan pages through many entries": async (store) => {
-    const key = (i: number): string => `k${String(i).padStart(6, "0")}`;
-    const operations = Array.from({ length: 2_500 }, (_, i) => put(key(i), i & 0xff));
+    const operations = Array.from({ length: 2_500 }, (_, i) => put(`k${String(i).padStart(6, "0")}`, i & 0xff));
     await write(store, operations);
     const found: string[] = [];
     for (let from = "k"; ; ) {
@@ -121,7 +127,10 @@ const PROMISES: Readonly<Record<string, Body>> = {
       if (page.length < 700 || last === undefined) break;
       from = `${last}\0`;
     }
-    assert.deepEqual(found, operations.map((operation) => operation.key));
+    assert.deepEqual(
+      found,
+      operations.map((operation) => operation.key),
+    );
   },
 
   "close waits for what is queued, and closing twice is harmless": async (store) => {
@@ -149,7 +158,6 @@ const PROMISES: Readonly<Record<string, Body>> = {
 
   "a closed store answers CLOSED": async (store) => {
     await store.close();
-    const closed = (error: unknown): boolean => isMeshError(error, "CLOSED");
     await assert.rejects(write(store, [put("a", 1)]), closed);
     await assert.rejects(get(store, "a"), closed);
     await assert.rejects(scan(store, ALL), closed);

@@ -38,7 +38,10 @@ export function storeFull(dir: string, cause?: unknown): MeshError {
 /** For a store that cannot be read or written, or whose file system is gone. */
 export function storeFailed(dir: string, cause?: unknown): MeshError {
   const why = cause === undefined ? "" : ` (${rootMessage(cause)})`;
-  return new MeshError("STORE_CORRUPT", `the store in ${dir} does not work${why}; the node tries again by itself`, { data: { dir }, cause });
+  return new MeshError("STORE_CORRUPT", `the store in ${dir} does not work${why}; the node tries again by itself`, {
+    data: { dir },
+    cause,
+  });
 }
 
 export function storeClosed(): MeshError {

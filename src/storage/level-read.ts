@@ -57,8 +57,9 @@ export async function readRange(database: Database, range: ScanRange): Promise<R
       return { entries, corrupt };
     } catch (error) {
       if (faultOf(error) !== "damaged") throw error;
-      if (careful) return { entries, corrupt: corrupt + 1 };
+      if (careful) return { entries, corrupt };
       careful = true;
+      corrupt++;
     } finally {
       await iterator.close();
     }

@@ -41,7 +41,9 @@ export async function openLevelStore(dir: string, options: LevelStoreOptions = {
   return new LevelStore(dir, settings, await openDatabase(dir, settings.log, settings.now));
 }
 
-type SealedOperation = { readonly type: "put"; readonly key: string; readonly record: Uint8Array } | { readonly type: "delete"; readonly key: string };
+type SealedOperation =
+  | { readonly type: "put"; readonly key: string; readonly record: Uint8Array }
+  | { readonly type: "delete"; readonly key: string };
 
 /** A store in LevelDB: fsynced group commit, a checksum per record, and recovery from a full or lost disk by itself. */
 export class LevelStore implements Store {
@@ -139,13 +141,23 @@ export class LevelStore implements Store {
       queueMicrotask(() => failed(storeClosed()));
       return;
     }
-    void this.#find(find).then(
-      (found) => {
-        this.#countCorrupt(found.corrupt);
-        callBack(() => done(found));
-      },
-      (error: unknown) => callBack(() => failed(this.#readError(error))),
-    );
+    void this.#answer(find, done, failed);
+  }
+
+  async #answer<Found extends { readonly corrupt: number }>(
+    find: (database: Database) => Promise<Found>,
+    done: (found: Found) => void,
+    failed: (error: MeshError) => void,
+  ): Promise<void> {
+    let found: Found;
+    try {
+      found = await this.#find(find);
+    } catch (error) {
+      callBack(() => failed(this.#readError(error)));
+      return;
+    }
+    this.#countCorrupt(found.corrupt);
+    callBack(() => done(found));
   }
 
   async #find<Found>(find: (database: Database) => Promise<Found>): Promise<Found> {

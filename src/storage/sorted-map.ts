@@ -8,7 +8,7 @@ export class SortedMap<V> {
   readonly #values: Map<string, V>;
   readonly #keys: string[];
 
-  constructor(values: ReadonlyMap<string, V> = new Map(), keys: readonly string[] = [...values.keys()].sort()) {
+  constructor(values: ReadonlyMap<string, V> = new Map(), keys: readonly string[] = [...values.keys()].toSorted()) {
     this.#values = new Map(values);
     this.#keys = [...keys];
   }

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../src/core/errors.ts";
-import { GroupCommit, type PendingWrite } from "../../../src/storage/group-commit.ts";
+import { callBack, GroupCommit, type PendingWrite } from "../../../src/storage/group-commit.ts";
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 10; i++) await undefined;
+}
 
 interface Commits {
   readonly groups: number[][];
@@ -18,12 +22,16 @@ function recorder(limits = {}): { group: GroupCommit<number>; add: (...operation
   };
   const group = new GroupCommit<number>(commit, limits);
   const add = (...operations: number[]): void =>
-    group.add({ operations, bytes: 10 * operations.length, done: (error) => done.push(`${operations[0]}${error === undefined ? "" : " failed"}`) });
-  const settle = async (): Promise<void> => {
-    for (let i = 0; i < 10; i++) await undefined;
-  };
+    group.add({
+      operations,
+      bytes: 10 * operations.length,
+      done: (error) => done.push(`${operations[0]}${error === undefined ? "" : " failed"}`),
+    });
   return {
-    group, add, done, groups,
+    group,
+    add,
+    done,
+    groups,
     end: async (error) => {
       await settle();
       enders.shift()?.(error);
@@ -45,7 +53,10 @@ describe("GroupCommit", () => {
     expect(done).toEqual([]);
     await end();
     expect(done).toEqual(["1", "2"]);
-    expect(groups).toEqual([[1, 2, 3], [4, 5]]);
+    expect(groups).toEqual([
+      [1, 2, 3],
+      [4, 5],
+    ]);
     expect(group.pendingBytes).toBe(20);
     await end();
     await group.idle();
@@ -81,4 +92,19 @@ describe("GroupCommit", () => {
     await end();
     expect(done).toEqual(["1 failed", "2 failed", "3"]);
   });
+});
+
+test("callBack lets what a callback throws surface as an uncaught exception, not in its caller", async () => {
+  const listeners = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  try {
+    const surfaced = new Promise((resolve) => process.once("uncaughtException", resolve));
+    const failure = new MeshError("INTERNAL", "a defect");
+    callBack(() => {
+      throw failure;
+    });
+    expect(await surfaced).toBe(failure);
+  } finally {
+    for (const listener of listeners) process.on("uncaughtException", listener);
+  }
 });

@@ -16,20 +16,20 @@ describe("MemoryStore keeps the promises of a Store", () => {
   storeCompliance(test, async () => ({ store: new MemoryStore(), dispose: async () => undefined }));
 });
 
-describe("MemoryStore.crash", () => {
-  const keysAfterCrash = async (random: number): Promise<string[]> => {
-    const { schedule, run } = stepper();
-    const store = new MemoryStore({ schedule });
-    store.write([put("acknowledged")], () => undefined);
-    run();
-    for (const key of ["p1", "p2", "p3"]) store.write([put(key), put(`${key}-twin`)], () => expect.unreachable());
-    const next = store.crash(() => random);
-    run();
-    const found = scan(next, { from: "", to: "~", limit: 100 });
-    run();
-    return (await found).map((entry) => entry.key);
-  };
+const keysAfterCrash = async (random: number): Promise<string[]> => {
+  const { schedule, run } = stepper();
+  const store = new MemoryStore({ schedule });
+  store.write([put("acknowledged")], () => undefined);
+  run();
+  for (const key of ["p1", "p2", "p3"]) store.write([put(key), put(`${key}-twin`)], () => expect.unreachable());
+  const next = store.crash(() => random);
+  run();
+  const found = scan(next, { from: "", to: "~", limit: 100 });
+  run();
+  return (await found).map((entry) => entry.key);
+};
 
+describe("MemoryStore.crash", () => {
   test("keeps what was acknowledged, and loses the rest whole", async () => {
     expect(await keysAfterCrash(0)).toEqual(["acknowledged"]);
   });
@@ -78,7 +78,10 @@ describe("MemoryStore.fail", () => {
 
 test("MemoryStore scans a small range of 100,000 entries without looking at the others", async () => {
   const store = new MemoryStore();
-  await write(store, Array.from({ length: 100_000 }, (_, i) => put(String(i).padStart(6, "0"))));
+  await write(
+    store,
+    Array.from({ length: 100_000 }, (_, i) => put(String(i).padStart(6, "0"))),
+  );
   const started = performance.now();
   for (let i = 0; i < 1_000; i++) await scan(store, { from: "050000", to: "050010", limit: 10 });
   // A sort of 100,000 keys takes over 10 ms; a thousand of them could not be done in this time.

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { SortedMap } from "../../../src/storage/sorted-map.ts";
 
@@ -17,7 +17,10 @@ test("SortedMap.range agrees with a sorted plain map after any sets and deletes"
           model.delete(name);
         }
       }
-      const expected = [...model].filter(([name]) => name >= from && name < to).sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, limit);
+      const expected = [...model]
+        .filter(([name]) => name >= from && name < to)
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .slice(0, limit);
       expect(map.range(from, to, limit).map((pair) => [pair.key, pair.value])).toEqual(expected);
       expect(map.size).toBe(model.size);
       expect(map.clone().range("", "~", 100)).toEqual(map.range("", "~", 100));

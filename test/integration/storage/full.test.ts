@@ -1,0 +1,98 @@
+import { spawnSync } from "node:child_process";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import type { MeshError } from "../../../src/core/errors.ts";
+import { type LevelStore, openLevelStore } from "../../../src/storage/level-store.ts";
+import { get, write } from "../../../src/storage/promised.ts";
+import { key, payload, sequences, withFolder } from "./support.ts";
+
+const SIZE = 20_000;
+const MiB = 1024 * 1024;
+
+/** Why a small file system cannot be mounted here; undefined where it can. */
+function whyNoMount(): string | undefined {
+  if (process.platform !== "linux") return "needs Linux";
+  if (process.getuid?.() !== 0) return "needs root";
+  const trial = spawnSync("unshare", ["--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], { encoding: "utf8" });
+  return trial.status === 0 ? undefined : `cannot mount: ${(trial.stderr ?? "no unshare").trim()}`;
+}
+
+const reason = whyNoMount();
+
+async function withSmallDisk(mebibytes: number, body: (disk: string) => Promise<void>): Promise<void> {
+  await withFolder(async (_dir, root) => {
+    const disk = join(root, "disk");
+    await mkdir(disk);
+    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m`, "tmpfs", disk], { encoding: "utf8" });
+    if (mounted.status !== 0) throw new RangeError(mounted.stderr);
+    try {
+      await body(disk);
+    } finally {
+      spawnSync("umount", [disk]);
+    }
+  });
+}
+
+/** Writes until one fails; the numbers that were acknowledged, and the error. */
+async function writeUntilFull(store: LevelStore, from: number): Promise<{ acknowledged: number[]; error: MeshError }> {
+  const acknowledged: number[] = [];
+  for (let seq = from; ; seq++) {
+    const error = await new Promise<MeshError | undefined>((resolve) =>
+      store.write([{ type: "put", key: key(seq), value: payload(seq, SIZE) }], resolve),
+    );
+    if (error !== undefined) return { acknowledged, error };
+    acknowledged.push(seq);
+  }
+}
+
+async function okAgain(store: LevelStore, within: number): Promise<void> {
+  const end = performance.now() + within;
+  while (store.stats.state !== "ok" && performance.now() < end) await sleep(50);
+  expect(store.stats.state).toBe("ok");
+}
+
+test.skipIf(reason !== undefined).each([2, 8, 16])(
+  `LevelStore on a full disk of %i MiB refuses writes, loses nothing, and goes on by itself${reason === undefined ? "" : ` (${reason})`}`,
+  (mebibytes) =>
+    withSmallDisk(mebibytes, async (disk) => {
+      const dir = join(disk, "store");
+      const filler = join(disk, "filler");
+      // Room for the log to be written anew as a table stays behind the filler.
+      await writeFile(filler, new Uint8Array(mebibytes * MiB * 0.7));
+      const store = await openLevelStore(dir);
+      const first = await writeUntilFull(store, 0);
+      expect(first.error).toMatchObject({ code: "STORE_FULL", data: { dir } });
+      expect(first.acknowledged.length).toBeGreaterThan(10);
+      expect(store.stats).toMatchObject({ state: "full", errors: 1 });
+      await expect(write(store, [{ type: "delete", key: key(0) }])).rejects.toMatchObject({ code: "STORE_FULL" });
+      expect(await get(store, key(0))).toEqual(Buffer.from(payload(0, SIZE)));
+
+      await sleep(2_500);
+      expect(store.stats.state).toBe("full");
+      expect(await get(store, key(1))).toEqual(Buffer.from(payload(1, SIZE)));
+
+      await rm(filler);
+      await okAgain(store, 10_000);
+      expect(await sequences(store, SIZE)).toEqual(expect.arrayContaining(first.acknowledged));
+      await write(store, [{ type: "put", key: key(999_999), value: payload(999_999, SIZE) }]);
+      await store.close();
+
+      const again = await openLevelStore(dir);
+      expect(await sequences(again, SIZE)).toEqual(expect.arrayContaining([...first.acknowledged, 999_999]));
+      await again.close();
+    }),
+  60_000,
+);
+
+test.skipIf(reason !== undefined)("LevelStore.close does not wait for room", () =>
+  withSmallDisk(2, async (disk) => {
+    const store = await openLevelStore(join(disk, "store"));
+    await writeUntilFull(store, 0);
+    const started = performance.now();
+    await store.close();
+    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(store.stats.state).toBe("closed");
+  }),
+);
