@@ -1,0 +1,61 @@
+import { readFile } from "node:fs/promises";
+import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
+import { MeshError } from "../core/errors.ts";
+
+/** Certificates in PEM. */
+export interface TlsOptions {
+  /** This node's certificate, followed by the intermediate ones; needed to listen. */
+  readonly cert?: string | Buffer;
+  readonly key?: string | Buffer;
+  /** The authority of the mesh. With it, both ends of a link must have a certificate that it signed. Default: the system's. */
+  readonly ca?: string | Buffer;
+  /** Whether a dialled host must be named by its certificate. Default true; false where something else proves who it is. */
+  readonly verifyHost?: boolean;
+}
+
+export interface TlsFiles {
+  readonly cert?: string;
+  readonly key?: string;
+  readonly ca?: string;
+}
+
+/** Reads the PEM files and tries them. Rejects with CONFIG_INVALID that names the file, or says what does not fit. */
+export async function readTlsFiles(files: TlsFiles): Promise<TlsOptions> {
+  const [cert, key, ca] = await Promise.all([read("cert", files.cert), read("key", files.key), read("ca", files.ca)]);
+  const options = { ...(cert && { cert }), ...(key && { key }), ...(ca && { ca }) };
+  secureContext(options);
+  return options;
+}
+
+async function read(what: string, path: string | undefined): Promise<Buffer | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new MeshError("CONFIG_INVALID", `the TLS ${what} file ${path} cannot be read: ${reason}`, { cause });
+  }
+}
+
+/** TLS 1.3 only. Throws CONFIG_INVALID where the parts are no PEM or do not belong together. */
+export function secureContext(options: TlsOptions): SecureContext {
+  if ((options.cert === undefined) !== (options.key === undefined)) {
+    throw new MeshError("CONFIG_INVALID", "TLS needs the certificate and its key, and only one of them was given");
+  }
+  try {
+    return createSecureContext(contextOptions(options));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new MeshError("CONFIG_INVALID", `the TLS certificate, key or ca cannot be used: ${reason}`, { cause });
+  }
+}
+
+/** What `tls.connect`, `tls.createServer` and `setSecureContext` take. */
+export function contextOptions(options: TlsOptions): SecureContextOptions {
+  return {
+    minVersion: "TLSv1.3",
+    ...(options.cert !== undefined && { cert: options.cert }),
+    ...(options.key !== undefined && { key: options.key }),
+    ...(options.ca !== undefined && { ca: options.ca }),
+  };
+}
