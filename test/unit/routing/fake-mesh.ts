@@ -1,7 +1,9 @@
 import { expect } from "vitest";
+import { Heap } from "../../../src/core/heap.ts";
 import { type NodeId, nodeId } from "../../../src/core/ids.ts";
 import type { Random } from "../../../src/core/instant.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
+import { FRAME } from "../../../src/wire/frame.ts";
 import { type LinkId, Routing, type RoutingEffect, type RoutingInput, type RoutingOptions } from "../../../src/routing/machine.ts";
 
 /** Uniform in [0, 1), the same for the same seed. */
@@ -74,7 +76,7 @@ export class FakeMesh {
   steps = 0;
   readonly #options: FakeMeshOptions;
   readonly #versions = new WeakMap<Routing, Map<NodeId, { epoch: number; sequence: number }>>();
-  #events: Event[] = [];
+  readonly #events = new Heap<Event>((a, b) => a.at < b.at || (a.at === b.at && a.order < b.order));
   #order = 0;
   #nextLink = 1;
 
@@ -160,10 +162,7 @@ export class FakeMesh {
   run(milliseconds: number): void {
     const end = this.now + milliseconds;
     for (;;) {
-      let event: Event | undefined;
-      for (const other of this.#events) {
-        if (event === undefined || other.at < event.at || (other.at === event.at && other.order < event.order)) event = other;
-      }
+      const event = this.#events.peek();
       let due: Station | undefined;
       let wake = Number.POSITIVE_INFINITY;
       for (const station of this.stations.values()) {
@@ -178,8 +177,7 @@ export class FakeMesh {
       if (next > this.now) for (const station of this.stations.values()) station.wakes = 0;
       this.now = Math.max(this.now, next);
       if (event !== undefined && event.at <= wake) {
-        const gone = event;
-        this.#events = this.#events.filter((other) => other !== gone);
+        this.#events.pop();
         event.run();
       } else if (due?.routing !== undefined) {
         expect(++due.wakes, `${due.id} asks to be woken again and again at ${this.now}`).toBeLessThan(5);
@@ -206,6 +204,14 @@ export class FakeMesh {
         if (route !== undefined && route.cost !== cost) expect(cost, `${from} to ${to} costs ${route.cost}`).toBeGreaterThan(0.9 * route.cost);
         this.walk(from, to);
       }
+    }
+  }
+
+  /** Every pair that could reach each other does, by whatever way: links that flapped may be in no one's map but their ends'. */
+  expectReachable(): void {
+    const running = [...this.stations.values()].filter(({ routing }) => routing !== undefined).map(({ id }) => id);
+    for (const from of running) {
+      for (const to of this.trueCosts(from).keys()) if (to !== from) this.walk(from, to);
     }
   }
 
@@ -302,7 +308,7 @@ export class FakeMesh {
     const effects = routing.step(this.now, input);
     if (station.routing !== routing) return;
     station.effects.push(...effects);
-    this.#checkVersions(routing);
+    if (input.type === "frame" && input.kind === FRAME.advertisements) this.#checkVersions(routing);
     for (const effect of effects) {
       if (effect.type === "send") this.#send(routing, effect.link, effect.kind, effect.body);
       else if (effect.type === "persist") station.disk.epoch = Math.max(station.disk.epoch, effect.epoch);
