@@ -24,10 +24,8 @@ export class Inlet {
   /** For `new Socket({ onread })`: reads into the shared buffer. */
   readonly onread: OnReadOpts = {
     buffer: SHARED,
-    callback: (length) => {
-      this.take(SHARED.subarray(0, length));
-      return true;
-    },
+    // Node reads on after a resume and a pause within one tick; false stops it again.
+    callback: (length) => this.take(SHARED.subarray(0, length)),
   };
 
   open(handlers: PipeHandlers): void {
@@ -35,11 +33,12 @@ export class Inlet {
     this.#flushSoon();
   }
 
-  /** `chunk` may be reused by the caller afterwards. */
-  take(chunk: Uint8Array): void {
-    if (this.#discarding || this.#end !== undefined) return;
-    if (this.#handlers === undefined || this.#paused || this.#held.length > 0) this.#held.push(Uint8Array.prototype.slice.call(chunk));
-    else this.#handlers.onData(chunk);
+  /** `chunk` may be reused by the caller afterwards. Returns whether the source should go on. */
+  take(chunk: Uint8Array): boolean {
+    if (this.#discarding || this.#end !== undefined) return true;
+    if (this.#handlers !== undefined && !this.#paused && this.#held.length === 0) this.#handlers.onData(chunk);
+    else this.#held.push(Uint8Array.prototype.slice.call(chunk));
+    return !this.#paused && this.#handlers !== undefined;
   }
 
   pause(): void {

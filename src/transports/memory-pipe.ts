@@ -80,9 +80,10 @@ class MemoryPipe implements Pipe {
   }
 
   close(abort = false): void {
+    // What the other end left here at its close may still wait to be read.
+    this.#inlet.discard();
     if (this.#closed) return;
     this.#closing = true;
-    this.#inlet.discard();
     if (abort) this.#end();
     else this.#schedule(() => this.#finish());
   }
