@@ -18,8 +18,10 @@ import { Relay, sourceOf } from "./relay.ts";
 
 export interface DeliveryOptions {
   readonly self: NodeId;
-  /** The first 32 bits of this life's boot id. */
+  /** Names this life of the node: what it holds in memory lasts as long. */
   readonly life: number;
+  /** Names this node's store: what it has on disk lasts as long. */
+  readonly store: number;
   /** False for short-lived and leaf nodes: they hand over to a neighbour instead. */
   readonly parks: boolean;
   readonly park: ParkLimits;

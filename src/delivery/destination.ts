@@ -64,9 +64,11 @@ export class Destination {
   readonly #dirty = new Set<Conversation>();
   readonly #stalled = new Set<Conversation>();
   readonly #life: number;
+  readonly #store: number;
 
-  constructor(options: { readonly life: number; readonly retention: Millis }, rooms: { readonly port: DeliveryPort; readonly frames: Frames; readonly acks: AckQueue; readonly events: DestinationEvents }) {
+  constructor(options: { readonly life: number; readonly store: number; readonly retention: Millis }, rooms: { readonly port: DeliveryPort; readonly frames: Frames; readonly acks: AckQueue; readonly events: DestinationEvents }) {
     this.#life = options.life;
+    this.#store = options.store;
     this.#port = rooms.port;
     this.#frames = rooms.frames;
     this.#acks = rooms.acks;
@@ -83,12 +85,7 @@ export class Destination {
   restore(clock: () => Instant, done: (error: MeshError | undefined) => void): void {
     this.#journal.restore((error, entries) => {
       for (const entry of entries) {
-        const now = clock();
-        if (entry.ended && entry.ttl <= 0) {
-          this.#journal.remove(entry.id);
-          continue;
-        }
-        this.#resume(now, entry.id, entry.frame, entry.ended, entry.ttl);
+        this.#resume(clock(), entry.id, entry.frame, entry.ended, entry.ttl);
       }
       done(error);
     });
@@ -103,8 +100,10 @@ export class Destination {
     }
     const body = readMessage(frame, start, end);
     const durable = (header.flags & FLAG.durable) !== 0;
-    if (!durable && header.auxiliary !== this.#life && !this.#events.isIdempotent(body.directive)) {
-      return this.#receipt(peer, id, { type: "stale", life: this.#life, resent: (header.flags & FLAG.resent) !== 0 });
+    // A durable message that the journal does not have has not begun in any life that this store remembers.
+    const life = durable ? this.#store : this.#life;
+    if (header.auxiliary !== life && !this.#events.isIdempotent(body.directive)) {
+      return this.#receipt(peer, id, { type: "stale", life, resent: (header.flags & FLAG.resent) !== 0 });
     }
     if (!this.#seen.add(id, body.floor, now + header.ttl)) {
       return this.#reset(peer, id, new MeshError("RESPONSES_GONE", "the work was ended by its sender before"));
@@ -347,6 +346,8 @@ export class Destination {
     conversation.phase = "accepted";
     conversation.receiptDue = true;
     const message = ended ? "the worker restarted after the work had ended, before its responses had arrived" : "the worker restarted while the work ran";
+    // Of what had ended its sender knows, unless it asks.
+    conversation.detached = ended;
     this.end(now, id, { state: "failed", exitCode: undefined, error: new MeshError(ended ? "RESPONSES_GONE" : "WORK_INTERRUPTED", message) });
   }
 
@@ -365,6 +366,7 @@ export class Destination {
     if (conversation.phase === "journaling" || conversation.phase === "offered") return;
     if (conversation.error !== undefined) return this.#receipt(conversation.peer, conversation.id, { type: "refused", error: conversation.error });
     conversation.receiptDue = true;
+    conversation.detached = false;
     if (conversation.down.outstanding) conversation.down.goBack();
     this.#mark(conversation);
   }

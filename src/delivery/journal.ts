@@ -6,14 +6,14 @@ import { readMessageId } from "../wire/message-id.ts";
 import type { DeliveryPort } from "./ports.ts";
 
 const PREFIX = "journal/";
-/** Before the frame: wall time of arrival as a float, u8 whether the work has ended. */
-const ENVELOPE = 9;
+/** Before the frame: u8 whether the work has ended. */
+const ENVELOPE = 1;
 
 export interface Journaled {
   readonly id: MessageId;
   readonly frame: Uint8Array;
   readonly ended: boolean;
-  /** What is left of the message's time to live. */
+  /** The message's time to live when it arrived. What of it is over is not counted: a clock that jumped must not make the node forget. */
   readonly ttl: Millis;
 }
 
@@ -27,9 +27,7 @@ export class Journal {
 
   put(id: MessageId, frame: Uint8Array, ended: boolean, done: (error: MeshError | undefined) => void): void {
     const value = new Uint8Array(ENVELOPE + frame.length);
-    const view = new DataView(value.buffer);
-    view.setFloat64(0, this.#port.wallClock());
-    view.setUint8(8, ended ? 1 : 0);
+    value[0] = ended ? 1 : 0;
     value.set(frame, ENVELOPE);
     this.#port.records.write([{ type: "put", key: PREFIX + id, value }], done);
   }
@@ -48,9 +46,7 @@ export class Journal {
   }
 
   #read(value: Uint8Array): Journaled {
-    const envelope = new DataView(value.buffer, value.byteOffset, value.byteLength);
     const frame = value.slice(ENVELOPE);
-    const off = Math.max(0, this.#port.wallClock() - envelope.getFloat64(0));
-    return { id: readMessageId(frame, OFFSET.id), frame, ended: envelope.getUint8(8) === 1, ttl: new DataView(frame.buffer).getUint32(OFFSET.ttl) - off };
+    return { id: readMessageId(frame, OFFSET.id), frame, ended: value[0] === 1, ttl: new DataView(frame.buffer).getUint32(OFFSET.ttl) };
   }
 }

@@ -42,7 +42,7 @@ interface Conversation {
   readonly frame: Uint8Array;
   readonly expiresAt: Instant;
   phase: OriginPhase;
-  /** Copies sent that could have begun as work in the life they are bound to. */
+  /** Copies sent that could have begun as work in the life or store that they are bound to. */
   copies: number;
   bound: number;
   parkedAt: NodeId | undefined;
@@ -273,7 +273,7 @@ export class Origin {
     // Never sent before: it is bound now, to the destination's present life.
     if (parked.custody || conversation === undefined) {
       const bound = (view.getUint8(OFFSET.flags) & FLAG.resent) === 0;
-      if (bound) view.setUint32(OFFSET.auxiliary, this.#port.lifeOf(parked.destination.high, parked.destination.low));
+      if (bound) view.setUint32(OFFSET.auxiliary, this.#lifeOf((view.getUint8(OFFSET.flags) & FLAG.durable) !== 0, parked.destination));
     }
     view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) & ~FLAG.custody);
     this.#port.transmit(frame, 0, frame.length);
@@ -374,7 +374,7 @@ export class Origin {
     }
     const routed = this.#port.hasRoute(to.high, to.low) && !this.#park.has(to);
     if (routed || !this.#parks) {
-      if (conversation.copies === 0) conversation.bound = this.#port.lifeOf(to.high, to.low);
+      if (conversation.copies === 0) conversation.bound = this.#lifeOf(conversation.durable, to);
       this.#stamp(now, conversation, conversation.copies > 0);
       const frame = conversation.frame;
       const left = routed ? this.#port.transmit(frame, 0, frame.length) : this.#port.handOver(frame);
@@ -408,6 +408,11 @@ export class Origin {
     view.setUint32(OFFSET.auxiliary, conversation.bound);
     view.setUint8(OFFSET.hops, 0);
     if (resent) view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) | FLAG.resent);
+  }
+
+  /** What a copy is bound to: for a durable message the destination's store, which remembers it across lives. */
+  #lifeOf(durable: boolean, { high, low }: NodeHash): number {
+    return durable ? this.#port.storeOf(high, low) : this.#port.lifeOf(high, low);
   }
 
   #again(now: Instant, conversation: Conversation): void {

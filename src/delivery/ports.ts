@@ -22,8 +22,10 @@ export interface DeliveryPort {
   hasRoute(high: number, low: number): boolean;
   /** A route there has no room at the moment. */
   congested(high: number, low: number): boolean;
-  /** The first 32 bits of a node's boot id, which names its present life; 0 where it is not known. */
+  /** The name of a node's present life; 0 where it is not known. */
   lifeOf(high: number, low: number): number;
+  /** The name of a node's store; 0 where it is not known. */
+  storeOf(high: number, low: number): number;
   nodeOf(high: number, low: number): NodeId | undefined;
   readonly records: Records;
   /** Milliseconds since 1970; used only to tell how long this node was off. */

@@ -16,7 +16,7 @@ import { Loopback } from "./loopback.ts";
 
 export interface EngineOptions {
   readonly id: NodeId;
-  /** 32 hexadecimal digits, new at each start. */
+  /** 32 hexadecimal digits: 8 that name the store, 24 that are new at each start. */
   readonly boot: string;
   /** Already raised and on disk. */
   readonly epoch: number;
@@ -74,6 +74,7 @@ export class Engine {
   readonly #handlers: EngineHandlers;
   readonly #self: NodeHash;
   readonly #life: number;
+  readonly #store: number;
   readonly #loopback: Loopback;
   readonly #routingPart: Wakeable;
   readonly #deliveryPart: Wakeable;
@@ -85,7 +86,8 @@ export class Engine {
     this.#env = env;
     this.#handlers = handlers;
     this.#self = hashNodeId(options.id);
-    this.#life = Number.parseInt(options.boot.slice(0, 8), 16);
+    this.#life = lifeOf(options.boot);
+    this.#store = storeOf(options.boot);
     this.agenda = new Agenda(env, () => this.#flush());
     this.#loopback = new Loopback((frame, view) => this.#receive(frame, view, 0, frame.length));
     this.routing = new Routing({ ...options, random: env.random });
@@ -104,6 +106,7 @@ export class Engine {
       {
         self: options.id,
         life: this.#life,
+        store: this.#store,
         parks: !options.leaf && !options.ephemeral,
         park: { messages: options.store.maxMessages, bytes: options.store.maxBytes },
         retention: options.retention,
@@ -184,7 +187,8 @@ export class Engine {
       handOver: (frame) => this.links.firstUp()?.session.sendRouted(frame, 0, frame.length) ?? false,
       hasRoute: (high, low) => this.#isSelf(high, low) || this.routing.nextHop(high, low) !== undefined,
       congested: (high, low) => this.#linkTo(high, low)?.session.congested ?? false,
-      lifeOf: (high, low) => this.#lifeOf(high, low),
+      lifeOf: (high, low) => (this.#isSelf(high, low) ? this.#life : this.#bootOf(high, low, lifeOf)),
+      storeOf: (high, low) => (this.#isSelf(high, low) ? this.#store : this.#bootOf(high, low, storeOf)),
       nodeOf: (high, low) => this.routing.idOf(high, low),
       markDirty: () => this.#schedule(),
     };
@@ -199,11 +203,10 @@ export class Engine {
     return id === undefined ? undefined : this.links.get(id);
   }
 
-  #lifeOf(high: number, low: number): number {
-    if (this.#isSelf(high, low)) return this.#life;
+  #bootOf(high: number, low: number, read: (boot: string) => number): number {
     const node = this.routing.idOf(high, low);
     const boot = node === undefined ? undefined : this.routing.advertisement(node)?.boot;
-    return boot === undefined ? 0 : Number.parseInt(boot.slice(0, 8), 16);
+    return boot === undefined ? 0 : read(boot);
   }
 
   #transmit(frame: Uint8Array, start: number, end: number): boolean {
@@ -300,3 +303,13 @@ export class Engine {
   }
 }
 
+
+/** The part of a boot id that names the node's store. */
+function storeOf(boot: string): number {
+  return Number.parseInt(boot.slice(0, 8), 16);
+}
+
+/** A part of a boot id that is new in each life. */
+function lifeOf(boot: string): number {
+  return Number.parseInt(boot.slice(8, 16), 16);
+}

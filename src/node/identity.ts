@@ -14,7 +14,7 @@ const BOOTS = 16;
 /** One life of a node, from start to stop. */
 export interface Life {
   readonly epoch: number;
-  /** 32 hexadecimal digits. */
+  /** 32 hexadecimal digits: 8 that name the store, 24 that are new in each life. */
   readonly boot: string;
   /** Those of the lives before, the latest last. */
   readonly recentBoots: readonly string[];
@@ -23,7 +23,8 @@ export interface Life {
 /** Begins a new life: the epoch is raised and on disk before it is used. */
 export async function beginLife(store: Store): Promise<Life> {
   const before = readLife(await get(store, KEY));
-  const boot = v4().replaceAll("-", "");
+  const storeName = before.boots.at(-1)?.slice(0, 8) ?? randomBytes(4).toString("hex");
+  const boot = storeName + v4().replaceAll("-", "").slice(8);
   const life: Life = { epoch: before.epoch + 1, boot, recentBoots: before.boots.slice(-BOOTS) };
   await saveLife(store, life, life.epoch);
   return life;

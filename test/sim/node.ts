@@ -47,7 +47,8 @@ export class SimNode {
     const life = ++this.#life;
     const disk = this.#disk;
     disk.epoch++;
-    const boot = Array.from({ length: 32 }, () => Math.floor(this.#random() * 16).toString(16)).join("");
+    const random = Array.from({ length: 32 }, () => Math.floor(this.#random() * 16).toString(16)).join("");
+    const boot = (disk.boots.at(-1)?.slice(0, 8) ?? random.slice(0, 8)) + random.slice(8);
     const alive = (task: () => void) => (): void => {
       if (this.#life === life && this.engine !== undefined) task();
     };

@@ -158,5 +158,5 @@ export class World {
 }
 
 function short(id: string): string {
-  return `${id.slice(0, 4)}..${id.slice(-4)}`;
+  return `${id.slice(0, 4)}${id.slice(9, 11)}..${id.slice(-4)}`;
 }
