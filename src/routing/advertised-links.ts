@@ -64,7 +64,7 @@ export class AdvertisedLinkChoice {
       links.push(link);
       this.#start(starts, link.peer);
     }
-    return links.sort((a, b) => (a.peer < b.peer ? -1 : 1));
+    return links.toSorted((a, b) => (a.peer < b.peer ? -1 : 1));
   }
 
   #start(starts: NodeRecord[], peer: NodeId): void {

@@ -118,16 +118,17 @@ export class Database {
     if (this.#nextSweep === undefined || at < this.#nextSweep) this.#nextSweep = at;
   }
 
-  /** Forgets tombstones that are old enough, and returns the live records whose time is over. */
+  /** Forgets tombstones that are old enough, and returns live records whose time is over: some of them, where there are many. */
   sweep(now: Instant): NodeRecord[] {
     const over: NodeRecord[] = [];
     let next = Number.POSITIVE_INFINITY;
     for (const record of this.#byId.values()) {
       if (record.deadline > now) next = Math.min(next, record.deadline);
-      else if (record.live) over.push(record);
-      else this.#forget(record);
+      else if (!record.live) this.#forget(record);
+      else if (over.push(record) === ROUTING.sweepAtOnce) break;
     }
-    this.#nextSweep = next === Number.POSITIVE_INFINITY ? undefined : Math.max(next, now + ROUTING.sweep);
+    if (over.length === ROUTING.sweepAtOnce) this.#nextSweep = now + ROUTING.sweepGap;
+    else this.#nextSweep = next === Number.POSITIVE_INFINITY ? undefined : Math.max(next, now + ROUTING.sweep);
     return over;
   }
 

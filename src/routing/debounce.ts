@@ -31,7 +31,9 @@ export class Debounce {
   ran(now: Instant, nodes: number): void {
     this.#due = undefined;
     const next = scaled(ROUTING.spfNext, ROUTING.spfNextPerNode, nodes);
-    this.#wait = this.#quiet(now) ? next : Math.min(Math.max(next, 2 * this.#wait), scaled(ROUTING.spfMaximum, ROUTING.spfMaximumPerNode, nodes));
+    this.#wait = this.#quiet(now)
+      ? next
+      : Math.min(Math.max(next, 2 * this.#wait), scaled(ROUTING.spfMaximum, ROUTING.spfMaximumPerNode, nodes));
     this.#last = now;
   }
 

@@ -5,7 +5,7 @@ import { BATCH_FLAG, BatchWriter, DIGEST_FLAG, type DigestEntry, encodeDigest, e
 import { FRAME } from "../wire/frame.ts";
 import type { Database } from "./database.ts";
 import { ROUTING } from "./numbers.ts";
-import { compareVersions, type NodeRecord, type Version } from "./record.ts";
+import { compareVersions, type NodeRecord } from "./record.ts";
 import type { Emit, LinkId } from "./types.ts";
 
 const ENTRIES_MAX = LIMITS.nodes + ROUTING.tombstones;
@@ -18,7 +18,6 @@ const ENTRIES_MAX = LIMITS.nodes + ROUTING.tombstones;
 export class Exchange {
   readonly #link: LinkId;
   readonly #database: Database;
-  readonly #self: NodeRecord;
   readonly #emit: Emit;
   /** Where the other knows as much as we do, or more. */
   #covered: Set<NodeRecord> | undefined = new Set();
@@ -29,10 +28,9 @@ export class Exchange {
   #taken = 0;
   #deadline: Instant;
 
-  constructor(now: Instant, link: LinkId, database: Database, self: NodeRecord, emit: Emit) {
+  constructor(now: Instant, link: LinkId, database: Database, emit: Emit) {
     this.#link = link;
     this.#database = database;
-    this.#self = self;
     this.#emit = emit;
     this.#deadline = now + ROUTING.exchange;
     const entries: DigestEntry[] = [];
@@ -54,17 +52,15 @@ export class Exchange {
     return this.#deadline;
   }
 
-  /** One page of the other's digest; `own` is told what the other knows of this node. Throws PROTOCOL_ERROR or TOO_LARGE. */
-  onDigest(now: Instant, body: Uint8Array, own: (version: Version) => void): void {
+  /** One page of the other's digest. Throws PROTOCOL_ERROR or TOO_LARGE. */
+  onDigest(now: Instant, body: Uint8Array): void {
     const covered = this.#covered;
     if (covered === undefined) throw new MeshError("PROTOCOL_ERROR", "a second digest on one link");
     const flags = readDigest(body, (entry) => {
       if (++this.#digested > ENTRIES_MAX) throw tooLarge();
       this.#deadline = now + ROUTING.exchange;
       const record = this.#database.at(entry.high, entry.low);
-      if (record === undefined) return;
-      if (compareVersions(entry, record) >= 0) covered.add(record);
-      if (record === this.#self) own(entry);
+      if (record !== undefined && compareVersions(entry, record) >= 0) covered.add(record);
     });
     if ((flags & DIGEST_FLAG.last) === 0) return;
     this.#covered = undefined;

@@ -4,7 +4,7 @@ import { BatchWriter, encodePull, readPull } from "../wire/digest.ts";
 import { FRAME } from "../wire/frame.ts";
 import type { Database } from "./database.ts";
 import { Hold } from "./hold.ts";
-import type { Link, Links } from "./links.ts";
+import type { Link, Links, Missed } from "./links.ts";
 import { ROUTING, scaled } from "./numbers.ts";
 import { compareVersions, type NodeRecord, type Version } from "./record.ts";
 import type { Emit } from "./types.ts";
@@ -70,7 +70,7 @@ export class Flood {
     if (known !== undefined && compareVersions(known, version) >= 0) return;
     const { epoch, sequence, boot } = version;
     link.missed.set(high, low, { high, low, epoch, sequence, boot });
-    const at = Math.max(now, link.pulledAt + ROUTING.pullEvery);
+    const at = now + ROUTING.pullEvery;
     if (this.#pullAt === undefined || at < this.#pullAt) this.#pullAt = at;
   }
 
@@ -109,7 +109,10 @@ export class Flood {
         const some = outbox.filter(({ except }) => except !== link).map(({ record }) => record);
         if (some.length > 0) this.#send(now, link, some);
       } else {
-        forAll ??= this.#encode(now, outbox.map(({ record }) => record));
+        forAll ??= this.#encode(
+          now,
+          outbox.map(({ record }) => record),
+        );
         this.#sendBodies(link, forAll);
       }
     }
@@ -143,9 +146,13 @@ export class Flood {
   }
 
   #pull(now: Instant, link: Link): void {
-    const nodes: { high: number; low: number }[] = [];
-    for (const missed of [...link.missed.values()]) {
-      if (nodes.length === ROUTING.pullSize) break;
+    const taken: Missed[] = [];
+    for (const missed of link.missed.values()) {
+      taken.push(missed);
+      if (taken.length === ROUTING.pullSize) break;
+    }
+    const nodes: Missed[] = [];
+    for (const missed of taken) {
       link.missed.delete(missed.high, missed.low);
       const record = this.#database.at(missed.high, missed.low);
       if (record === undefined || compareVersions(record, missed) < 0) nodes.push(missed);
@@ -156,4 +163,3 @@ export class Flood {
     this.#emit({ type: "send", link: link.id, kind: FRAME.pull, body: encodePull(0, nodes) });
   }
 }
-

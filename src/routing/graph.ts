@@ -66,7 +66,8 @@ export class Graph {
       if (record === undefined) continue;
       for (let i = 0; i < record.edges.length; i += 2) {
         const other = this.records[record.edges[i] as number];
-        if (other !== undefined && record.id < other.id) edges.push({ between: [record.id, other.id], cost: (record.edges[i + 1] as number) / 1000 });
+        if (other !== undefined && record.id < other.id)
+          edges.push({ between: [record.id, other.id], cost: (record.edges[i + 1] as number) / 1000 });
       }
     }
     return edges;

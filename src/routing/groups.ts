@@ -35,7 +35,7 @@ export class Groups {
       if (advertisement === undefined || !advertisement.groups.includes(group)) continue;
       members.push({ node: record.id, cost: record.cost / 1000, advertisement });
     }
-    return members.sort((a, b) => a.cost - b.cost || (a.node < b.node ? -1 : 1));
+    return members.toSorted((a, b) => a.cost - b.cost || (a.node < b.node ? -1 : 1));
   }
 }
 

@@ -92,6 +92,6 @@ export class Links {
       const other = byPeer.get(link.peer);
       if (other === undefined || link.cost < other.cost || (link.cost === other.cost && link.id > other.id)) byPeer.set(link.peer, link);
     }
-    return [...byPeer.values()].sort((a, b) => (a.peer < b.peer ? -1 : 1));
+    return [...byPeer.values()].toSorted((a, b) => (a.peer < b.peer ? -1 : 1));
   }
 }

@@ -161,7 +161,7 @@ export class Routing implements Machine<RoutingInput, RoutingEffect> {
     } else if (this.#links.size > LIMITS.linksPerNode) {
       this.#violation(now, link, new MeshError("TOO_LARGE", `more links than ${LIMITS.linksPerNode}`));
     } else {
-      link.exchange = new Exchange(now, id, this.#database, this.#own.record, (effect) => void this.#effects.push(effect));
+      link.exchange = new Exchange(now, id, this.#database, (effect) => void this.#effects.push(effect));
       this.#joining.add(link);
     }
   }
@@ -188,7 +188,7 @@ export class Routing implements Machine<RoutingInput, RoutingEffect> {
     const link = this.#links.get(id);
     if (link === undefined || link.closed) return;
     try {
-      if (kind === FRAME.digest) link.exchange?.onDigest(now, body, (version) => this.#own.heard(now, version));
+      if (kind === FRAME.digest) link.exchange?.onDigest(now, body);
       else if (kind === FRAME.advertisements) this.#intake.onBatch(now, link, body);
       else if (kind === FRAME.pull && (this.#flood.onPull(now, link, body) & PULL_FLAG.more) !== 0) link.exchange?.onMore(now);
     } catch (error) {

@@ -14,6 +14,9 @@ export const ROUTING = {
   tombstones: 10_000,
   /** Between two searches for what is too old. */
   sweep: 250,
+  /** Nodes that age out in one step, and the time to the next step where there are more: the loop must not stall. */
+  sweepAtOnce: 256,
+  sweepGap: 5,
   /** R8: between two floods of one origin; doubling while the storm lasts, to 5 s in a mesh of 5,000 nodes and more. */
   hold: 100,
   holdMaximum: 5_000,
@@ -45,8 +48,9 @@ export const ROUTING = {
   exchangeWindow: 128 * 1024,
   /** R10: a next hop that still works is left only for a cost of at most this part of its own. */
   better: 0.9,
-  /** Next hops for which R10 is looked into at one computation. */
+  /** Next hops for which R10 is looked into at one computation, and for how many nodes in all: each costs another run of Dijkstra. */
   betterLimit: 8,
+  betterNodes: 20_000,
   /** R4 */
   recentBoots: 16,
   duplicateWindow: 30_000,

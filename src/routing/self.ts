@@ -45,9 +45,20 @@ export class OwnNode {
     this.#database = database;
     this.#duplicates = new Duplicates(options.recentBoots);
     this.#next = {
-      node: options.id, epoch: options.epoch, sequence: (options.sequence ?? 0) + 1, boot: options.boot, uptime: 0,
-      links: [], groups: options.groups, plugins: [], load: { running: 0, queued: 0 },
-      leaf: options.leaf, draining: false, ephemeral: options.ephemeral, withdrawn: false, version: options.version,
+      node: options.id,
+      epoch: options.epoch,
+      sequence: (options.sequence ?? 0) + 1,
+      boot: options.boot,
+      uptime: 0,
+      links: [],
+      groups: options.groups,
+      plugins: [],
+      load: { running: 0, queued: 0 },
+      leaf: options.leaf,
+      draining: false,
+      ephemeral: options.ephemeral,
+      withdrawn: false,
+      version: options.version,
     };
     this.#store(0);
   }
@@ -104,13 +115,13 @@ export class OwnNode {
   }
 
   /**
-   * This node's id was heard; `process` is who said it, where that is known. Below 0 where it is older than what this node says, 0 where
+   * This node's id was heard; `process` is who said it. Below 0 where it is older than what this node says, 0 where
    * it is the same; where it is newer it will be refuted (R3), or this node leaves (R4).
    */
-  heard(now: Instant, version: Version, process?: Process): number {
+  heard(now: Instant, version: Version, process: Process): number {
     const order = compareVersions(version, this.record);
     if (order <= 0 || this.#silent) return order;
-    if (process !== undefined && this.#duplicates.live(now, version.boot)) {
+    if (this.#duplicates.live(now, version.boot)) {
       const own = { boot: this.#next.boot, uptime: this.#uptime(now) };
       if (this.#duplicates.isLater(own, process)) {
         this.#silent = true;

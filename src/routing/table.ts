@@ -97,6 +97,7 @@ export class Table {
   /** Nodes that would change from a neighbour that still works, by that neighbour. */
   #leavers(edges: readonly FirstEdge[]): ReadonlyMap<FirstEdge, readonly NodeRecord[]> {
     const leavers = new Map<FirstEdge, NodeRecord[]>();
+    const limit = Math.min(ROUTING.betterLimit, ROUTING.betterNodes / this.#database.size);
     const byId = new Map<NodeId, FirstEdge>(edges.map((edge) => [edge.neighbour.id, edge]));
     for (const record of this.#database.graph.records) {
       if (record?.via === undefined) continue;
@@ -106,7 +107,7 @@ export class Table {
       if (old === undefined) continue;
       const list = leavers.get(old);
       if (list !== undefined) list.push(record);
-      else if (leavers.size < ROUTING.betterLimit) leavers.set(old, [record]);
+      else if (leavers.size < limit) leavers.set(old, [record]);
     }
     return leavers;
   }

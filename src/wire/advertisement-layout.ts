@@ -128,7 +128,9 @@ export class LinkCursor {
     this.left--;
     this.start = this.end + 1;
     this.length = length;
-    this.cost = (raw[cost] as number) * 0x1000000 + (((raw[cost + 1] as number) << 16) | ((raw[cost + 2] as number) << 8) | (raw[cost + 3] as number));
+    this.cost =
+      (raw[cost] as number) * 0x1000000 +
+      (((raw[cost + 1] as number) << 16) | ((raw[cost + 2] as number) << 8) | (raw[cost + 3] as number));
     this.end = cost + 4;
     return true;
   }

@@ -96,8 +96,16 @@ export class FakeMesh {
     const boot = this.#boot();
     station.disk.epoch++;
     station.routing = new Routing({
-      id: station.id, boot, epoch: station.disk.epoch, recentBoots: [...station.disk.boots], random: this.random, version: "0.1.0",
-      groups: [], leaf: false, ephemeral: false, ...station.options,
+      id: station.id,
+      boot,
+      epoch: station.disk.epoch,
+      recentBoots: [...station.disk.boots],
+      random: this.random,
+      version: "0.1.0",
+      groups: [],
+      leaf: false,
+      ephemeral: false,
+      ...station.options,
     });
     station.disk.boots = [...station.disk.boots, boot].slice(-16);
     this.#versions.set(station.routing, new Map());
@@ -201,7 +209,8 @@ export class FakeMesh {
           continue;
         }
         expect(route?.cost, `${from} to ${to}`).toBeGreaterThanOrEqual(cost);
-        if (route !== undefined && route.cost !== cost) expect(cost, `${from} to ${to} costs ${route.cost}`).toBeGreaterThan(0.9 * route.cost);
+        if (route !== undefined && route.cost !== cost)
+          expect(cost, `${from} to ${to} costs ${route.cost}`).toBeGreaterThan(0.9 * route.cost);
         this.walk(from, to);
       }
     }
@@ -236,7 +245,10 @@ export class FakeMesh {
       changed = false;
       for (const { a, b, cost, session } of this.cables) {
         if (session?.open !== true) continue;
-        for (const [near, far] of [[a, b], [b, a]] as const) {
+        for (const [near, far] of [
+          [a, b],
+          [b, a],
+        ] as const) {
           const base = costs.get(near);
           if (base === undefined || (near !== from && this.#isEnd(near))) continue;
           if (base + cost >= (costs.get(far) ?? Number.POSITIVE_INFINITY)) continue;
@@ -278,13 +290,22 @@ export class FakeMesh {
     const b = this.stations.get(cable.b);
     if (a?.routing === undefined || b?.routing === undefined) return;
     const session: Session = {
-      cable, ends: [a, b], machines: [a.routing, b.routing], links: [this.#nextLink++, this.#nextLink++], arrival: [this.now, this.now], open: true,
+      cable,
+      ends: [a, b],
+      machines: [a.routing, b.routing],
+      links: [this.#nextLink++, this.#nextLink++],
+      arrival: [this.now, this.now],
+      open: true,
     };
     cable.session = session;
     for (const end of [0, 1] as const) {
       const peer = session.ends[1 - end] as Station;
       this.#step(session.ends[end], session.machines[end], {
-        type: "link-up", link: session.links[end], peer: peer.id, cost: cable.cost, ephemeral: peer.options.ephemeral ?? false,
+        type: "link-up",
+        link: session.links[end],
+        peer: peer.options.id ?? peer.id,
+        cost: cable.cost,
+        ephemeral: peer.options.ephemeral ?? false,
       });
     }
   }

@@ -3,7 +3,11 @@ import { nodeId } from "../../../src/core/ids.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
 import { drawn, FakeMesh } from "./fake-mesh.ts";
 
-const [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(nodeId) as [ReturnType<typeof nodeId>, ...ReturnType<typeof nodeId>[]] as never[];
+const a = nodeId("a");
+const b = nodeId("b");
+const c = nodeId("c");
+const d = nodeId("d");
+const e = nodeId("e");
 
 describe("Routing", () => {
   it("makes two nodes adjacent, with routes, after one round trip", () => {
@@ -150,15 +154,33 @@ describe("Routing", () => {
     for (const id of ["a", "c", "d"]) mesh.add(id, { groups: ["web"] });
     const cables = drawn(mesh, ["a-b:1", "b-d:1", "b-c:1", "c-e:1"]);
     mesh.run(1_000);
-    expect(mesh.routing("a").members("web").map(({ node, cost }) => [node, cost])).toEqual([["a", 0], ["c", 2], ["d", 2]]);
+    expect(
+      mesh
+        .routing("a")
+        .members("web")
+        .map(({ node, cost }) => [node, cost]),
+    ).toEqual([
+      ["a", 0],
+      ["c", 2],
+      ["d", 2],
+    ]);
     mesh.input("b", { type: "local", change: { groups: ["web"] } });
     mesh.run(100);
-    expect(mesh.routing("e").members("web").map(({ node }) => node)).toEqual(["c", "b", "a", "d"]);
+    expect(
+      mesh
+        .routing("e")
+        .members("web")
+        .map(({ node }) => node),
+    ).toEqual(["c", "b", "a", "d"]);
     mesh.cut(cables.get("b-c") as never);
     mesh.run(100);
-    expect(mesh.routing("e").members("web").map(({ node }) => node)).toEqual(["c"]);
+    expect(
+      mesh
+        .routing("e")
+        .members("web")
+        .map(({ node }) => node),
+    ).toEqual(["c"]);
     expect(mesh.routing("e").members("none")).toEqual([]);
-    expect(a).toBe("a");
   });
 
   it("tells of a change of the load, but not at once for each", () => {
