@@ -15,24 +15,37 @@ export interface Claim {
   readonly state: LinkState;
   /** When it came up, or started. */
   readonly since: Instant;
+  /** When the peer's process started: when its hello came, less the uptime that it said. */
+  readonly started?: Instant;
 }
+
+/** Processes that started closer together than this count as of one age. */
+const SAME_AGE: Millis = 1_000;
 
 /**
  * newer: close the existing session and admit the newer. existing: refuse the newer. probe: ask the existing one for a sign of life
  * within PROBE_TIME; alive, the newer is a duplicate and is refused with `duplicateNode`, otherwise it replaces the existing one.
+ * elder: the newer session is of the instance that has run longer, so close the existing one with `duplicateNode` and admit the newer.
  */
-export type Choice = "newer" | "existing" | "probe";
+export type Choice = "newer" | "existing" | "probe" | "elder";
 
 /**
  * Which of two sessions with one peer stays. Of one instance the newer replaces the older, so that a half-open link blocks nobody;
  * but where both ends dialled at the same time, both must choose alike: the one dialled by the smaller id stays. Of two instances the
- * later is a duplicate, unless the older is dead.
+ * later is a duplicate, unless the older is dead; an elder that comes back to a link is never taken for the duplicate.
  */
 export function chooseSession(existing: Claim, newer: Claim, now: Instant): Choice {
   if (existing.state === "closing" || existing.state === "closed") return "newer";
-  if (existing.instance !== newer.instance) return existing.state === "up" ? "probe" : "newer";
+  if (existing.instance !== newer.instance) {
+    if (isElder(newer, existing)) return "elder";
+    return existing.state === "up" ? "probe" : "newer";
+  }
   if (existing.dialledBy === newer.dialledBy || !isFresh(existing, now)) return "newer";
   return newer.dialledBy < existing.dialledBy ? "newer" : "existing";
+}
+
+function isElder(claim: Claim, other: Claim): boolean {
+  return claim.started !== undefined && other.started !== undefined && claim.started + SAME_AGE < other.started;
 }
 
 /** Whether the session is so young that the other end may not have heard of it when it dialled. */

@@ -66,9 +66,9 @@ export class Liveness {
       this.#wakeAt = now + this.#renew();
       return "ping";
     }
-    const silent = now - this.heard;
-    if (silent >= this.#times.stale && !paused) return "dead";
-    if (silent < this.#interval) {
+    // Sums, not differences: they must round as the wake times did, or a wake could ask for itself again.
+    if (now >= this.heard + this.#times.stale && !paused) return "dead";
+    if (now < this.heard + this.#interval) {
       this.#wakeAt = this.heard + this.#interval;
       return "well";
     }

@@ -2,22 +2,14 @@ import { MeshError, toMeshError } from "../core/errors.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { LIMITS, TIMES } from "../core/limits.ts";
 import { FIRST_ROUTED_KIND, FLAG, FRAME, frameLimit, LINK_HEADER, OFFSET, ROUTED_HEADER } from "../wire/frame.ts";
-import {
-  decodeGoodbye,
-  decodeHello,
-  decodeKeepalive,
-  encodeGoodbye,
-  encodeHello,
-  encodeKeepalive,
-  type Greeting,
-  helloVersion,
-} from "../wire/greeting.ts";
+import { decodeGoodbye, decodeKeepalive, encodeGoodbye, encodeHello, encodeKeepalive, type Greeting } from "../wire/greeting.ts";
 import { FrameParser } from "../wire/parser.ts";
 import type { LinkHooks, LinkOptions, LinkPort, LinkTimes } from "./contract.ts";
+import { readHello } from "./hello.ts";
 import { Liveness } from "./liveness.ts";
 import { linkFrame, Outbox } from "./outbox.ts";
 import { SlabPool } from "./slab.ts";
-import { type LinkAction, type LinkEvent, type LinkState, TRANSITIONS } from "./states.ts";
+import { eventOf, isOver, type LinkAction, type LinkState, TRANSITIONS } from "./states.ts";
 
 export type { Greeting } from "../wire/greeting.ts";
 export type { LinkHooks, LinkOptions, LinkPort, LinkTimes } from "./contract.ts";
@@ -25,7 +17,7 @@ export type { LinkState } from "./states.ts";
 
 /** What the port has at most to send a goodbye. */
 const CLOSING: Millis = 2_000;
-const LINK_KINDS: ReadonlySet<number> = new Set([FRAME.digest, FRAME.pull, FRAME.advertisements]);
+const NO_BODY = new Uint8Array(0);
 
 /** One session with a peer over one byte pipe: greeting, keepalive, output queue, close. States and invariants: SPEC.md. */
 export class LinkSession {
@@ -167,7 +159,7 @@ export class LinkSession {
   /** The port is closed. */
   pipeClosed(now: Instant, error?: MeshError): void {
     this.#now = now;
-    this.#act(TRANSITIONS[this.#state]["pipe-closed"], EMPTY_BODY, 0, 0, error);
+    this.#act(TRANSITIONS[this.#state]["pipe-closed"], NO_BODY, 0, 0, error);
   }
 
   /** Says goodbye, with the reason if there is one, and closes the port. Closing twice is harmless. */
@@ -186,7 +178,7 @@ export class LinkSession {
       this.#deadline = now + this.#times.greeting;
       return;
     }
-    this.#act(TRANSITIONS[this.#state].deadline, EMPTY_BODY, 0, 0);
+    this.#act(TRANSITIONS[this.#state].deadline, NO_BODY, 0, 0);
   }
 
   nextWake(): Instant | undefined {
@@ -242,17 +234,11 @@ export class LinkSession {
   }
 
   #greet(now: Instant, body: Uint8Array): void {
-    const version = helloVersion(body);
-    if (version !== undefined && version.major !== this.#local.versionMajor) return this.#end(now, mismatch(version.major, this.#local), false, true);
-    const greeting = decodeHello(body);
-    const lacking = (greeting.critical ?? []).filter((feature) => !this.#local.capabilities.includes(feature));
-    this.#peer = greeting;
+    const { greeting, refusal } = readHello(body, this.#local);
     this.#state = "judging";
+    this.#peer = greeting;
     this.#deadline = now + this.#times.greeting;
-    if (lacking.length > 0) {
-      return this.settle(now, new MeshError("UNSUPPORTED", `this node lacks ${lacking.join(", ")}`, { data: { features: lacking } }));
-    }
-    const verdict = this.#hooks.onGreeting(greeting);
+    const verdict = refusal ?? (greeting === undefined ? undefined : this.#hooks.onGreeting(greeting));
     if (verdict !== "later") this.settle(now, verdict);
   }
 
@@ -316,24 +302,4 @@ export class LinkSession {
     this.#parser.stop();
     this.#outbox.discard();
   }
-}
-
-const EMPTY_BODY = new Uint8Array(0);
-
-function isOver(state: LinkState): boolean {
-  return state === "closing" || state === "closed";
-}
-
-function eventOf(kind: number): LinkEvent {
-  if (kind >= FIRST_ROUTED_KIND) return "routed";
-  if (kind === FRAME.hello) return "hello";
-  if (kind === FRAME.keepalive) return "keepalive";
-  if (kind === FRAME.goodbye) return "goodbye";
-  return LINK_KINDS.has(kind) ? "link" : "unknown";
-}
-
-function mismatch(theirs: number, local: Greeting): MeshError {
-  return new MeshError("VERSION_MISMATCH", `the peer speaks protocol ${theirs}, this node ${local.versionMajor}`, {
-    data: { theirs, ours: local.versionMajor },
-  });
 }

@@ -1,3 +1,5 @@
+import { FIRST_ROUTED_KIND, FRAME } from "../wire/frame.ts";
+
 /**
  * Where a session is. greeting: the peer has not said hello. judging: it has, and the engine has not decided. admitted: we have
  * admitted the peer, and wait for the sign that it has admitted us. up: both have. closing: over for the engine, the port is still
@@ -92,3 +94,19 @@ export const TRANSITIONS: Readonly<Record<LinkState, Readonly<Record<LinkEvent, 
     "pipe-closed": "ignore",
   },
 };
+
+const LINK_KINDS: ReadonlySet<number> = new Set([FRAME.digest, FRAME.pull, FRAME.advertisements]);
+
+/** The event that a frame of `kind` is. */
+export function eventOf(kind: number): LinkEvent {
+  if (kind >= FIRST_ROUTED_KIND) return "routed";
+  if (kind === FRAME.hello) return "hello";
+  if (kind === FRAME.keepalive) return "keepalive";
+  if (kind === FRAME.goodbye) return "goodbye";
+  return LINK_KINDS.has(kind) ? "link" : "unknown";
+}
+
+/** Whether the link carries nothing more. */
+export function isOver(state: LinkState): boolean {
+  return state === "closing" || state === "closed";
+}

@@ -1,0 +1,267 @@
+import { describe, expect, it } from "vitest";
+import { LIMITS } from "../../../src/core/limits.ts";
+import { SLAB_BYTES, SlabPool } from "../../../src/link/slab.ts";
+import { FLAG, FRAME } from "../../../src/wire/frame.ts";
+import { type End, idOf, Pair, routed, seeded, send } from "./support.ts";
+
+const KiB = 1024;
+
+/** A pair that is up, with the way from a to b full. */
+function full(slabs = new SlabPool()): Pair {
+  const pair = new Pair({ slabs }).start();
+  pair.b.port.paused = true;
+  pair.a.port.capacity = 0;
+  send(pair.a, routed(FRAME.message, 0));
+  pair.a.flush(pair.now);
+  pair.b.frames.length = 0;
+  return pair;
+}
+
+function release(pair: Pair): void {
+  pair.b.port.paused = false;
+  pair.settle();
+}
+
+const kinds = (end: End): number[] => end.frames.map((frame) => frame.kind);
+const ids = (end: End): (string | undefined)[] => end.frames.map((frame) => frame.id);
+
+describe("LinkSession output", () => {
+  it("sends all frames of one tick in one write, in order, as they were", () => {
+    const pair = new Pair().start();
+    const before = pair.a.port.writes;
+    const sent = [routed(FRAME.data, 1), routed(FRAME.message, 2), routed(FRAME.receipt, 3), routed(FRAME.data, 4, 1_000)];
+    for (const bytes of sent) expect(send(pair.a, bytes)).toBe(true);
+    pair.settle();
+    expect(pair.a.port.writes).toBe(before + 1);
+    expect(pair.b.frames.map((frame) => frame.bytes)).toEqual(sent);
+  });
+
+  it("copies the frame: its buffer may change at once", () => {
+    const pair = new Pair().start();
+    const bytes = routed(FRAME.message, 7);
+    const before = bytes.slice();
+    send(pair.a, bytes);
+    bytes.fill(0xff);
+    pair.settle();
+    expect(pair.b.frames[0]?.bytes).toEqual(before);
+  });
+
+  it("does not change what the port has not sent yet", () => {
+    const pair = new Pair().start();
+    for (let i = 0; i < 20; i++) {
+      send(pair.a, routed(FRAME.message, i));
+      pair.a.flush(pair.now);
+    }
+    pair.settle();
+    expect(ids(pair.b)).toEqual(Array.from({ length: 20 }, (_, i) => idOf(i)));
+  });
+
+  it("writes a slab as soon as it is full, in order", () => {
+    const pair = new Pair().start();
+    for (let i = 0; i < 100; i++) send(pair.a, routed(FRAME.message, i, 10_000));
+    expect(pair.a.port.queue.length).toBe(16);
+    pair.settle();
+    expect(ids(pair.b)).toEqual(Array.from({ length: 100 }, (_, i) => idOf(i)));
+  });
+
+  it("carries the largest control frame", () => {
+    const pair = new Pair().start();
+    expect(pair.a.session.sendLink(FRAME.advertisements, new Uint8Array(LIMITS.controlFrame - 8).fill(7))).toBe(true);
+    pair.settle();
+    expect(pair.b.frames.map((frame) => frame.length)).toEqual([LIMITS.controlFrame]);
+    expect(() => pair.a.session.sendLink(FRAME.advertisements, new Uint8Array(LIMITS.controlFrame))).toThrow(/over its limit/);
+  });
+
+  it("delivers link frames with kind and body, unknown kinds too", () => {
+    const pair = new Pair().start();
+    pair.a.session.sendLink(FRAME.pull, Uint8Array.of(1, 2, 3));
+    pair.a.session.sendLink(13, Uint8Array.of(4));
+    pair.settle();
+    expect(pair.b.frames.map(({ kind, bytes }) => [kind, ...bytes])).toEqual([[FRAME.pull, 1, 2, 3], [13, 4]]);
+    expect(pair.b.session.state).toBe("up");
+  });
+
+  it("sends control before messages before chunks when the port was full", () => {
+    const pair = full();
+    for (let i = 0; i < 3; i++) {
+      send(pair.a, routed(FRAME.data, 100 + i));
+      send(pair.a, routed(FRAME.message, 200 + i));
+      send(pair.a, routed(FRAME.ack, 300 + i));
+      pair.a.session.sendLink(FRAME.digest, new Uint8Array(3));
+    }
+    expect(pair.b.frames).toEqual([]);
+    release(pair);
+    const { ack, digest, message, data } = FRAME;
+    expect(kinds(pair.b)).toEqual([message, ack, digest, ack, digest, ack, digest, message, message, message, data, data, data]);
+  });
+
+  it("lets control overtake what is still waiting, however much that is", () => {
+    const pair = full();
+    for (let i = 0; i < 200; i++) send(pair.a, routed(FRAME.data, 1, 32 * KiB));
+    const write = (): void => {
+      pair.b.session.receive(pair.now, pair.a.port.take() ?? new Uint8Array(0));
+      pair.a.session.drained(pair.now);
+    };
+    for (let i = 0; i < 20; i++) write();
+    send(pair.a, routed(FRAME.ack, 9));
+    write();
+    write();
+    expect(kinds(pair.b)).toContain(FRAME.ack);
+    expect(pair.b.frames.length).toBeLessThan(50);
+    release(pair);
+    expect(pair.b.frames).toHaveLength(202);
+  });
+
+  it("shares between streams by bytes, whatever the size of their chunks", () => {
+    const pair = full();
+    for (let i = 0; i < 30; i++) send(pair.a, routed(FRAME.data, 1, 32 * KiB));
+    for (let i = 0; i < 400; i++) send(pair.a, routed(FRAME.data, 2, 2 * KiB));
+    for (let i = 0; i < 60; i++) send(pair.a, routed(FRAME.data, 3, 12 * KiB));
+    release(pair);
+    const bytes = new Map<string | undefined, number>();
+    let total = 0;
+    for (const frame of pair.b.frames.slice(1)) {
+      bytes.set(frame.id, (bytes.get(frame.id) ?? 0) + frame.length);
+      total += frame.length;
+      if (total > 1.2 * KiB * KiB) break;
+    }
+    for (const each of bytes.values()) {
+      expect(each).toBeGreaterThan(350 * KiB);
+      expect(each).toBeLessThan(470 * KiB);
+    }
+    expect(bytes.size).toBe(3);
+  });
+
+  it("lets a small stream through although a large one came first", () => {
+    const pair = full();
+    for (let i = 0; i < 100; i++) send(pair.a, routed(FRAME.data, 1, 32 * KiB));
+    send(pair.a, routed(FRAME.data, 2, 100));
+    release(pair);
+    expect(ids(pair.b).indexOf(idOf(2))).toBeLessThan(4);
+  });
+
+  it("takes the two directions of one id for two streams", () => {
+    const pair = full();
+    for (let i = 0; i < 100; i++) send(pair.a, routed(FRAME.data, 1, 32 * KiB));
+    send(pair.a, routed(FRAME.data, 1, 100, FLAG.upward));
+    release(pair);
+    expect(pair.b.frames.findIndex((frame) => frame.length === 100)).toBeLessThan(4);
+  });
+
+  it("keeps the order within each stream and each lane, through many blocks", () => {
+    const pair = new Pair().start();
+    const random = seeded(5);
+    pair.a.port.capacity = 20 * KiB;
+    const sent = new Map<string, number[]>();
+    for (let round = 0; round < 300; round++) {
+      pair.b.port.paused = random() < 0.5;
+      for (let i = 0; i < 6; i++) {
+        const kind = [FRAME.data, FRAME.message, FRAME.ack][Math.floor(random() * 3)] ?? FRAME.data;
+        const serial = kind === FRAME.data ? 1 + Math.floor(random() * 4) : 0;
+        const length = 64 + Math.floor(random() * 9_000);
+        if (!send(pair.a, routed(kind, serial, length))) continue;
+        const key = `${kind} ${idOf(serial)}`;
+        sent.set(key, [...(sent.get(key) ?? []), length]);
+      }
+      pair.settle();
+    }
+    release(pair);
+    const got = new Map<string, number[]>();
+    for (const frame of pair.b.frames) got.set(`${frame.kind} ${frame.id}`, [...(got.get(`${frame.kind} ${frame.id}`) ?? []), frame.length]);
+    expect(got).toEqual(sent);
+    expect(pair.a.session.queuedBytes).toBe(0);
+  });
+
+  it("bounds what waits in bytes, and says what it drops", () => {
+    const pair = full();
+    let taken = 0;
+    for (let i = 0; i < 2_000; i++) if (send(pair.a, routed(FRAME.data, i % 7, 8 * KiB))) taken++;
+    expect(pair.a.session.queuedBytes).toBeLessThanOrEqual(LIMITS.linkQueueMax);
+    expect(pair.a.session.queuedBytes).toBeGreaterThan(LIMITS.linkQueueMax - 16 * KiB);
+    expect(pair.a.dropped).toHaveLength(2_000 - taken);
+    expect(pair.a.dropped[0]).toEqual({ kind: FRAME.data, bytes: 8 * KiB });
+    expect(send(pair.a, routed(FRAME.ack, 1, 8 * KiB))).toBe(true);
+    release(pair);
+    expect(pair.b.frames).toHaveLength(taken + 2);
+  });
+
+  it("bounds control frames too", () => {
+    const pair = full();
+    for (let i = 0; i < 2_000; i++) pair.a.session.sendLink(FRAME.advertisements, new Uint8Array(16 * KiB));
+    expect(pair.a.session.queuedBytes).toBeLessThanOrEqual(LIMITS.linkQueueMax + LIMITS.linkQueueHigh);
+    expect(pair.a.dropped.length).toBeGreaterThan(0);
+  });
+
+  it("bounds the memory of what waits, though tiny old frames pin their slabs", () => {
+    const slabs = new SlabPool();
+    const pair = full(slabs);
+    for (let i = 0; i < 4_000; i++) {
+      send(pair.a, routed(FRAME.data, 1, 64));
+      send(pair.a, routed(FRAME.ack, 2, 8 * KiB));
+      if (i % 100 === 99) {
+        pair.a.port.take();
+        pair.a.session.drained(pair.now);
+        pair.a.port.capacity = 0;
+      }
+    }
+    expect(slabs.out * SLAB_BYTES).toBeLessThanOrEqual(3 * LIMITS.linkQueueMax);
+  });
+
+  it("is congested over the high mark, and says once that it is writable, below half of it", () => {
+    const pair = full();
+    while (pair.a.session.queuedBytes <= LIMITS.linkQueueHigh) {
+      expect(pair.a.session.congested).toBe(false);
+      send(pair.a, routed(FRAME.data, 1, 32 * KiB));
+    }
+    expect(pair.a.session.congested).toBe(true);
+    expect(pair.a.writable).toBe(0);
+    let queuedThen = 0;
+    pair.b.onFrame = () => {
+      if (pair.a.writable === 0) queuedThen = pair.a.session.queuedBytes;
+    };
+    release(pair);
+    expect(pair.a.writable).toBe(1);
+    expect(queuedThen).toBeLessThan(LIMITS.linkQueueHigh);
+    expect(pair.a.session.congested).toBe(false);
+  });
+
+  it("takes frames again from within onWritable, without loss", () => {
+    const pair = full();
+    for (let i = 0; i < 40; i++) send(pair.a, routed(FRAME.data, 1, 32 * KiB));
+    let more = 0;
+    pair.b.onFrame = () => {
+      while (!pair.a.session.congested && more < 500) if (send(pair.a, routed(FRAME.data, 2, 32 * KiB))) more++;
+    };
+    release(pair);
+    expect(pair.b.frames).toHaveLength(1 + 40 + 500);
+  });
+
+  it("holds no slab when idle, and gives all back when closed", () => {
+    const slabs = new SlabPool();
+    const pair = full(slabs);
+    for (let i = 0; i < 100; i++) send(pair.a, routed(FRAME.data, i, 30 * KiB));
+    expect(slabs.out).toBeGreaterThan(10);
+    release(pair);
+    expect(slabs.out).toBe(0);
+    pair.b.port.paused = true;
+    for (let i = 0; i < 100; i++) send(pair.a, routed(FRAME.data, i, 30 * KiB));
+    pair.a.session.pipeClosed(pair.now);
+    while (pair.a.port.take() !== undefined);
+    expect(slabs.out).toBe(0);
+  });
+});
+
+describe("LinkSession input", () => {
+  it("pauses the port while anybody asks for it", () => {
+    const { a } = new Pair().start();
+    a.session.pauseInput();
+    a.session.pauseInput();
+    a.session.resumeInput();
+    expect(a.port.paused).toBe(true);
+    a.session.resumeInput();
+    expect(a.port.paused).toBe(false);
+    a.session.resumeInput();
+    a.session.pauseInput();
+    expect(a.port.paused).toBe(true);
+  });
+});
