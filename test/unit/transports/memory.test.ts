@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, test } from "vitest";
 import { transportCompliance } from "../../../src/transports/compliance.ts";
 import { MemoryHub } from "../../../src/transports/memory.ts";
 import { parseMeshUrl } from "../../../src/transports/url.ts";
