@@ -1,0 +1,105 @@
+import { TIMES } from "../core/limits.ts";
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+export const LOG_FORMATS = ["pretty", "json"] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+export interface WorkConfig {
+  /** Works that run at once on this node; default 8. */
+  readonly maxConcurrent: number;
+  /** Works that wait for their turn; default 1,000. What comes on top is refused with BUSY. */
+  readonly queue: number;
+  /** Milliseconds that the outcome and the responses of an ended work are kept for who comes back; default 1 h. */
+  readonly retention: number;
+}
+
+export interface StoreConfig {
+  /** Bytes of messages that may wait here; default 1 GiB. */
+  readonly maxBytes: number;
+  /** Messages that may wait here; default 1,000,000. */
+  readonly maxMessages: number;
+  /** Milliseconds that a message sent from here may take to be accepted, where its sender does not say; default 5 min. */
+  readonly ttl: number;
+}
+
+export interface LogConfig {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+}
+
+/** Absolute paths of PEM files. */
+export interface TlsConfig {
+  readonly cert?: string;
+  readonly key?: string;
+  readonly ca?: string;
+}
+
+export interface WebSocketConfig {
+  /** Sent with each WebSocket that is dialled. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export type PluginOptions = Readonly<Record<string, unknown>>;
+
+/** "auto": every plugin that is found. A map: these, with their options. */
+export type PluginsConfig = "auto" | Readonly<Record<string, PluginOptions>>;
+
+/** Everything a node is told, resolved and frozen. Times are milliseconds, sizes bytes, paths absolute. */
+export interface NodeConfig {
+  /** Undefined: the node makes an id at its first start, and keeps it in its data folder. */
+  readonly id: string | undefined;
+  readonly groups: readonly string[];
+  /** Undefined: a temporary one, removed when the node closes. */
+  readonly dataDir: string | undefined;
+  /** Carries nothing for others. */
+  readonly leaf: boolean;
+  /** Default: only tcp://127.0.0.1:8888. */
+  readonly listen: readonly string[];
+  readonly peers: readonly string[];
+  /** Allows listeners beyond loopback without a certificate. */
+  readonly insecure: boolean;
+  readonly work: WorkConfig;
+  readonly store: StoreConfig;
+  /** Default "auto"; with a certificate: none. */
+  readonly plugins: PluginsConfig;
+  /** Package names or paths to load beside those that are found; they run whatever `plugins` says. */
+  readonly extraPlugins: readonly string[];
+  /** HOST:PORT of health, metrics and status; undefined: none. */
+  readonly http: string | undefined;
+  readonly log: LogConfig;
+  readonly tls: TlsConfig;
+  readonly websocket: WebSocketConfig;
+}
+
+export const DEFAULT_LISTEN = "tcp://127.0.0.1:8888";
+
+/** What holds where nothing else was said. */
+export const DEFAULTS: NodeConfig = freeze({
+  id: undefined,
+  groups: [],
+  dataDir: undefined,
+  leaf: false,
+  listen: [DEFAULT_LISTEN],
+  peers: [],
+  insecure: false,
+  work: { maxConcurrent: 8, queue: 1_000, retention: TIMES.retention },
+  store: { maxBytes: 2 ** 30, maxMessages: 1_000_000, ttl: TIMES.timeToLive },
+  plugins: "auto",
+  extraPlugins: [],
+  http: undefined,
+  log: { level: "info", format: "pretty" },
+  tls: {},
+  websocket: { headers: {} },
+});
+
+/** Freezes the configuration all the way down, except what the options of plugins hold: those belong to their plugins. */
+export function freeze(config: NodeConfig): NodeConfig {
+  const sections = [config.groups, config.listen, config.peers, config.work, config.store, config.extraPlugins, config.log, config.tls];
+  for (const section of [...sections, config.websocket, config.websocket.headers]) Object.freeze(section);
+  if (config.plugins !== "auto") {
+    Object.freeze(config.plugins);
+    for (const options of Object.values(config.plugins)) Object.freeze(options);
+  }
+  return Object.freeze(config);
+}

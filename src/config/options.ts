@@ -1,0 +1,64 @@
+import { resolve } from "node:path";
+import type { Logger } from "../core/log.ts";
+import { check, type CheckUrl, knownKeys, refuse } from "./layer.ts";
+import type { LogFormat, LogLevel, NodeConfig, PluginsConfig } from "./node-config.ts";
+import { withDefaults } from "./resolve.ts";
+import { optionsSchema } from "./schema.ts";
+
+/** Milliseconds, or text such as `250ms`, `30s`, `5m`. */
+export type DurationOption = number | string;
+/** Bytes, or text such as `512MiB`. */
+export type SizeOption = number | string;
+
+/** What `createNode` takes: the keys of the configuration file, with those of `node` at the top. A `NodeConfig` is one too. */
+export interface NodeOptions {
+  /** Default: one that is made at the first start and kept in the data folder. */
+  readonly id?: string | undefined;
+  readonly groups?: readonly string[] | undefined;
+  /** Default: a temporary folder, removed at `close()`. */
+  readonly dataDir?: string | undefined;
+  /** Carries nothing for others. Default false. */
+  readonly leaf?: boolean | undefined;
+  /** Default `["tcp://127.0.0.1:8888"]`. */
+  readonly listen?: readonly string[] | undefined;
+  readonly peers?: readonly string[] | undefined;
+  /** Allows listeners beyond loopback without a certificate. Default false. */
+  readonly insecure?: boolean | undefined;
+  readonly work?: { readonly maxConcurrent?: number | undefined; readonly queue?: number | undefined; readonly retention?: DurationOption | undefined } | undefined;
+  readonly store?: { readonly maxBytes?: SizeOption | undefined; readonly maxMessages?: number | undefined; readonly ttl?: DurationOption | undefined } | undefined;
+  /** Default "auto"; with a certificate: none. */
+  readonly plugins?: PluginsConfig | undefined;
+  /** Package names or paths of more plugins. */
+  readonly extraPlugins?: readonly string[] | undefined;
+  /** HOST:PORT of health, metrics and status. Default: none. */
+  readonly http?: string | undefined;
+  /** A pino logger, or how to log on stdout. Default: nothing is logged. */
+  readonly log?: Logger | { readonly level?: LogLevel | undefined; readonly format?: LogFormat | undefined } | undefined;
+  /** Paths of PEM files. */
+  readonly tls?: { readonly cert?: string | undefined; readonly key?: string | undefined; readonly ca?: string | undefined } | undefined;
+  readonly websocket?: { readonly headers?: Readonly<Record<string, string>> | undefined } | undefined;
+}
+
+const KEYS = knownKeys(true);
+
+/**
+ * Checks what a program passed to `createNode` and fills in the defaults; paths become absolute. A logger in `log` is left to the caller.
+ * Throws CONFIG_INVALID with every problem.
+ */
+export function resolveOptions(options: NodeOptions = {}, checkUrl?: CheckUrl): NodeConfig {
+  const logger = isLogger(options.log);
+  // A level without more stands for "log"; nothing at all for a library that keeps quiet.
+  const log = logger || options.log === undefined ? { level: "silent" } : options.log;
+  const { value, problems } = check(optionsSchema, { ...options, log }, KEYS, () => ({ file: "" }), checkUrl);
+  refuse(problems);
+  const { id, groups, dataDir, leaf, extraPlugins, ...rest } = value ?? {};
+  const tls = Object.fromEntries(Object.entries(rest.tls ?? {}).map(([key, path]) => [key, path === undefined ? path : resolve(path)]));
+  if ((tls["cert"] === undefined) !== (tls["key"] === undefined)) refuse([{ file: "", message: "tls needs both cert and key, or neither" }]);
+  const node = { id, groups, dataDir: dataDir === undefined ? undefined : resolve(dataDir), leaf };
+  return withDefaults({ ...rest, node, tls }, extraPlugins ?? [], () => undefined);
+}
+
+/** Whether `log` is a logger (pino's are) and not how to make one. */
+export function isLogger(log: unknown): log is Logger {
+  return typeof log === "object" && log !== null && ["debug", "info", "warn", "error", "child"].every((name) => typeof Reflect.get(log, name) === "function");
+}

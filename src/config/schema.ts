@@ -1,0 +1,101 @@
+import { z } from "zod";
+import { isGroupName, isNodeId } from "../core/ids.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "./node-config.ts";
+import { DURATION_PATTERN, formatDuration, formatSize, parseDuration, parseSize, SIZE_PATTERN } from "./units.ts";
+
+const longest = 365 * 86_400_000;
+
+const aDuration = { error: "a duration is a number with a unit, such as 250ms, 30s, 5m or 1h" };
+const aSize = { error: "a size is a number with a unit, such as 512MiB or 1GiB" };
+const aHostPort = { error: "it must be HOST:PORT, such as 127.0.0.1:8889", abort: true };
+
+const duration = (least: number) =>
+  z
+    .union([z.number().nonnegative(aDuration), z.string().regex(new RegExp(`${DURATION_PATTERN.source}|^\\d+$`), aDuration)], aDuration)
+    .transform((value, context) => {
+      const parsed = typeof value === "number" ? Math.round(value) : parseDuration(value);
+      if (parsed !== undefined && parsed >= least && parsed <= longest) return parsed;
+      context.addIssue({ code: "custom", message: `it must be from ${formatDuration(least)} to ${formatDuration(longest)}` });
+      return z.NEVER;
+    });
+
+const size = (least: number) =>
+  z
+    .union([z.number().nonnegative(aSize), z.string().regex(new RegExp(`${SIZE_PATTERN.source}|^\\d+$`), aSize)], aSize)
+    .transform((value, context) => {
+      const parsed = typeof value === "number" ? Math.round(value) : parseSize(value);
+      if (parsed !== undefined && parsed >= least && Number.isSafeInteger(parsed)) return parsed;
+      context.addIssue({ code: "custom", message: `it must be at least ${formatSize(least)}` });
+      return z.NEVER;
+    });
+
+const count = (least: number, most: number) => z.int().min(least).max(most);
+const path = z.string().min(1);
+const nodeId = z.string().refine(isNodeId, { error: "a node id has 1 to 128 characters of A-Z a-z 0-9 . _ : -" });
+const group = z.string().refine(isGroupName, { error: "a group name has 1 to 64 characters of A-Z a-z 0-9 . _ -" });
+const url = z.string().min(1).meta({ description: "tcp, tls, ws or wss://HOST:PORT, with ?cost=N if wanted; HOST:PORT is tcp" });
+const hostPort = z
+  .string()
+  .regex(/^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):\d{1,5}$/, aHostPort)
+  .refine((text) => Number(text.slice(text.lastIndexOf(":") + 1)) <= 65_535, { error: "a port is at most 65535" });
+const pluginName = z.string().regex(/^[a-z0-9-]{1,64}$/, { error: "a plugin's name has 1 to 64 characters of a-z 0-9 -" });
+const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: "it is no name of an HTTP header" });
+const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, { error: "a header's value is one line of text" });
+
+/** The keys that stand under `node` in the file and at the top in the library. */
+const identity = {
+  id: nodeId.meta({ description: "This node's name in the mesh. Without one it makes one at its first start and keeps it." }),
+  groups: z.array(group).max(256).meta({ description: "Groups it is a member of, for any:GROUP and all:GROUP." }),
+  dataDir: path.meta({ description: "Where messages, identity and plugins are kept; relative to this file." }),
+  leaf: z.boolean().meta({ description: "Carries nothing for others." }),
+};
+
+const shared = {
+  listen: z.array(url).max(64).meta({ description: "Where it listens; [] nowhere. Default tcp://127.0.0.1:8888." }),
+  peers: z.array(url).max(256).meta({ description: "Whom it dials, for ever." }),
+  insecure: z.boolean().meta({ description: "Allows listeners beyond loopback without a certificate." }),
+  work: z.strictObject({
+    maxConcurrent: count(1, 100_000).optional().meta({ description: "Works that run at once; default 8." }),
+    queue: count(0, 10_000_000).optional().meta({ description: "Works that wait; default 1000." }),
+    retention: duration(0).optional().meta({ description: "How long outcomes are kept for who comes back; default 1h." }),
+  }),
+  store: z.strictObject({
+    maxBytes: size(1024).optional().meta({ description: "Messages that may wait here, in bytes; default 1GiB." }),
+    maxMessages: count(1, 1_000_000_000).optional().meta({ description: "Messages that may wait here; default 1000000." }),
+    ttl: duration(0).optional().meta({ description: "Default time to live of what is sent from here; default 5m." }),
+  }),
+  plugins: z
+    .union([z.literal("auto"), z.record(pluginName, z.record(z.string(), z.unknown()))], {
+      error: `plugins is "auto", or a map from a plugin's name to its options ({} for none)`,
+    })
+    .meta({ description: "Which plugins run, with their options; auto: every one that is found." }),
+  http: hostPort.meta({ description: "HOST:PORT of health, metrics and status." }),
+  tls: z.strictObject({
+    cert: path.optional().meta({ description: "PEM file, relative to this file." }),
+    key: path.optional().meta({ description: "PEM file, relative to this file." }),
+    ca: path.optional().meta({ description: "PEM file, relative to this file." }),
+  }),
+  websocket: z.strictObject({
+    headers: z.record(headerName, headerValue).optional().meta({ description: "Sent with each WebSocket that is dialled." }),
+  }),
+};
+
+const log = z.strictObject({
+  level: z.enum(LOG_LEVELS).optional().meta({ description: "Default info." }),
+  format: z.enum(LOG_FORMATS).optional().meta({ description: "Default pretty." }),
+});
+
+/** receptor.config.yaml. Everything is optional; defaults come later, so that each source can be checked by itself. */
+export const fileSchema = z.strictObject({ node: z.strictObject(identity).partial(), ...shared, log }).partial();
+
+/** What `createNode` takes; `log` has been looked at before. */
+export const optionsSchema = z.strictObject({ ...identity, ...shared, extraPlugins: z.array(path), log }).partial();
+
+export type FileConfig = z.output<typeof fileSchema>;
+export type ParsedOptions = z.output<typeof optionsSchema>;
+
+/** The JSON Schema (draft 2020-12) of the file, for editors. */
+export function fileJsonSchema(): Record<string, unknown> {
+  const { $schema, ...rest } = z.toJSONSchema(fileSchema, { io: "input", unrepresentable: "any" });
+  return { $schema, title: "receptor.config.yaml", ...rest };
+}
