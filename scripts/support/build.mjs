@@ -10,13 +10,19 @@ const LIMIT = 5 * 60_000;
 /** What compiles to what: the package itself, and each plugin, which sees the package's declarations. */
 function targets() {
   const shared = ["tsconfig.base.json", "package-lock.json"];
-  const base = { name: "receptor-mesh", folder: ".", inputs: [...shared, "tsconfig.json", "package.json", ...filesBelow("src")] };
+  const base = {
+    name: "receptor-mesh",
+    project: "tsconfig.json",
+    folder: ".",
+    inputs: [...shared, "tsconfig.json", "package.json", ...filesBelow("src")],
+  };
   const plugins = pluginFolders().map((folder) => ({
     name: folder,
+    project: `${folder}/tsconfig.build.json`,
     folder,
     inputs: [
       ...shared,
-      `${folder}/tsconfig.json`,
+      `${folder}/tsconfig.build.json`,
       `${folder}/package.json`,
       ...filesBelow(`${folder}/src`),
       ...filesBelow("src/plugin"),

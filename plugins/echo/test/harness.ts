@@ -1,0 +1,87 @@
+import { Readable } from "node:stream";
+import type { ChannelResponse, Context, Input, Payload, PluginDefinition } from "receptor-mesh/plugin";
+
+export interface RunOptions {
+  readonly options?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** A response, with what a stream held gathered to bytes. */
+export interface Received {
+  readonly payload: unknown;
+  readonly channel: string | undefined;
+  readonly streamed: boolean;
+}
+
+/** Runs one action in this process, as a node would with a work, and yields its responses. */
+export async function* runAction<Options>(
+  plugin: PluginDefinition<Options>,
+  action: string,
+  payload: string | Uint8Array | Readable,
+  { options, headers = {}, signal = new AbortController().signal }: RunOptions = {},
+): AsyncGenerator<Received> {
+  const found = plugin.actions[action];
+  if (found === undefined) throw new Error(`no action ${action}`);
+  const call = typeof found === "function" ? found : found.run;
+  const quiet = (): void => undefined;
+  const context: Context<Options> = {
+    id: "0190163d-8694-739b-aea5-966c26f8ad91",
+    node: "worker",
+    sender: "controller",
+    plugin: plugin.name,
+    action,
+    headers,
+    options: plugin.options === undefined ? (options as Options) : plugin.options.parse(options),
+    signal,
+    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    respond: (response, channel) => ({ payload: response, channel }),
+  };
+  const result = call(inputOf(payload), context);
+  if (Symbol.asyncIterator in result) {
+    for await (const response of result) yield await receive(response);
+  } else {
+    const response = await result;
+    if (response !== undefined) yield await receive(response);
+  }
+}
+
+async function receive(response: Payload | ChannelResponse): Promise<Received> {
+  const split = isChannelResponse(response) ? response : { payload: response, channel: undefined };
+  const streamed = split.payload instanceof Readable;
+  const payload = split.payload instanceof Readable ? await gather(split.payload) : split.payload;
+  return { payload, channel: split.channel, streamed };
+}
+
+function isChannelResponse(response: Payload | ChannelResponse): response is ChannelResponse {
+  return typeof response === "object" && response !== null && "channel" in response && "payload" in response;
+}
+
+function inputOf(payload: string | Uint8Array | Readable): Input {
+  const stream =
+    payload instanceof Readable ? payload : Readable.from(payload.length === 0 ? [] : [Buffer.from(payload)], { objectMode: false });
+  const text = async (): Promise<string> => (await gather(stream)).toString();
+  return {
+    bytes: () => gather(stream),
+    text,
+    async json() {
+      const whole = await text();
+      return whole === "" ? undefined : JSON.parse(whole);
+    },
+    stream: () => stream,
+    file: () => Promise.reject(new Error("no files here")),
+  };
+}
+
+async function gather(stream: Readable): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** All responses of an action, to the end. */
+export async function collect(responses: AsyncIterable<Received>): Promise<Received[]> {
+  const all: Received[] = [];
+  for await (const response of responses) all.push(response);
+  return all;
+}
