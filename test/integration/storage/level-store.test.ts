@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import type { MeshError } from "../../../src/core/errors.ts";
 import { storeCompliance } from "../../../src/storage/compliance.ts";
 import { describeHolder, removeHolder, writeHolder } from "../../../src/storage/holder.ts";
 import { openLevelStore } from "../../../src/storage/level-store.ts";
-import { write } from "../../../src/storage/promised.ts";
+import { get, write } from "../../../src/storage/promised.ts";
 import { nodeId } from "../../../src/core/ids.ts";
 import { withFolder } from "./support.ts";
 
@@ -59,4 +60,22 @@ test("describeHolder reads what writeHolder wrote, until removeHolder", () =>
     await removeHolder(root);
     await removeHolder(root);
     expect(await describeHolder(root)).toBeUndefined();
+  }));
+
+test("LevelStore whose folder is taken away refuses writes, and goes on by itself with a new one", () =>
+  withFolder(async (dir) => {
+    const store = await openLevelStore(dir, { retry: 50 });
+    await rm(dir, { recursive: true });
+    const value = new Uint8Array(256 * 1024);
+    let error: MeshError | undefined;
+    // LevelDB notices when it begins its next log, after 4 MiB.
+    for (let i = 0; i < 100 && error === undefined; i++) {
+      error = await new Promise((resolve) => store.write([{ type: "put", key: `k${i}`, value }], resolve));
+    }
+    expect(error).toMatchObject({ code: "STORE_CORRUPT" });
+    expect(store.stats).toMatchObject({ state: "failed", errors: 1 });
+    await vi.waitFor(() => expect(store.stats.state).toBe("ok"), { timeout: 5_000 });
+    await write(store, [{ type: "put", key: "after", value: Uint8Array.of(1) }]);
+    expect(await get(store, "after")).toEqual(Buffer.of(1));
+    await store.close();
   }));

@@ -55,8 +55,9 @@ describe("MemoryStore.crash", () => {
     const store = new MemoryStore();
     await write(store, [put("a", 1)]);
     const next = store.crash(() => 0);
-    await write(next, [put("a", 2)]);
+    await write(next, [put("a", 2), put("b", 1)]);
     expect(await get(next, "a")).toEqual(Uint8Array.of(2));
+    expect([store.size, next.size]).toEqual([1, 2]);
   });
 });
 
