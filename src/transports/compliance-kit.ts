@@ -4,6 +4,23 @@ import { isMeshError, type ErrorCode, type MeshError } from "../core/errors.ts";
 import type { Listener, ListenHandlers, Pipe, PipeHandlers, Transport } from "./transport.ts";
 import type { MeshUrl } from "./url.ts";
 
+export interface TransportUnderTest {
+  readonly transport: Transport;
+  /** To listen on, with port 0. */
+  readonly url: MeshUrl;
+  /** The same on IPv6, where the machine has it. */
+  readonly url6?: MeshUrl;
+  /** The transport has a handshake of its own on top of TCP, so a socket that never answers must time out. Default false. */
+  readonly handshake?: boolean;
+  /** Frees what `setup` took. */
+  close?(): Promise<void>;
+}
+
+export type Case = (subject: TransportUnderTest) => Promise<void>;
+
+/** Tests by name. */
+export type Cases = Readonly<Record<string, Case>>;
+
 /** What a pipe told, with a digest of its bytes. */
 export class Recorder implements PipeHandlers {
   readonly #digest = createHash("sha256");
@@ -43,15 +60,19 @@ export class Recorder implements PipeHandlers {
 
   /** Resolves when `condition` holds; looks after each event. */
   async until(what: string, condition: () => boolean): Promise<void> {
-    await within(10_000, what, new Promise<void>((resolve) => {
-      const look = (): void => {
-        if (!condition()) return;
-        this.#waiters.delete(look);
-        resolve();
-      };
-      this.#waiters.add(look);
-      look();
-    }));
+    await within(
+      10_000,
+      what,
+      new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (!condition()) return;
+          this.#waiters.delete(look);
+          resolve();
+        };
+        this.#waiters.add(look);
+        look();
+      }),
+    );
   }
 
   closed(): Promise<void> {
@@ -74,6 +95,23 @@ export async function connectPair(transport: Transport, url: MeshUrl, handlers: 
   const { listener, next } = await listenFor(transport, url, handlers);
   const [near, far] = await Promise.all([transport.dial(listener.url, { signal: new AbortController().signal }), next()]);
   return { listener, near, far };
+}
+
+/** Both ends of one connection, open, and what they are told; `end` ends all of it. */
+export async function openPair(
+  subject: TransportUnderTest,
+  url = subject.url,
+): Promise<{ near: Pipe; far: Pipe; atNear: Recorder; atFar: Recorder; end(): Promise<void> }> {
+  const { listener, near, far } = await connectPair(subject.transport, url);
+  const [atNear, atFar] = [new Recorder(), new Recorder()];
+  near.open(atNear);
+  far.open(atFar);
+  const end = async (): Promise<void> => {
+    near.close(true);
+    far.close(true);
+    await Promise.all([atNear.closed(), atFar.closed(), listener.close()]);
+  };
+  return { near, far, atNear, atFar, end };
 }
 
 /** A listener, and what gives its pipes one by one as they come. */

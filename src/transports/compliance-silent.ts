@@ -17,7 +17,10 @@ export async function silentServer(url: MeshUrl): Promise<SilentServer> {
   const server = createServer((socket) => {
     sockets.add(socket);
     // A reset is as good as an end here.
-    socket.on("error", () => socket.destroy()).on("close", () => sockets.delete(socket)).resume();
+    socket
+      .on("error", () => socket.destroy())
+      .on("close", () => sockets.delete(socket))
+      .resume();
   });
   server.listen({ host: url.host, port: 0 });
   await once(server, "listening");

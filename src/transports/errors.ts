@@ -70,9 +70,16 @@ export function listenError(url: MeshUrl, thrown: unknown): MeshError {
   if (isMeshError(thrown)) return thrown;
   const facts = factsOf(thrown);
   const port = `port ${url.port} of ${url.host}`;
-  if (facts.code === "EADDRINUSE") return describe("LISTEN_FAILED", `${port} is in use`, facts, "choose another --listen or stop what holds it", thrown);
+  if (facts.code === "EADDRINUSE")
+    return describe("LISTEN_FAILED", `${port} is in use`, facts, "choose another --listen or stop what holds it", thrown);
   if (facts.code === "EACCES") {
-    return describe("LISTEN_FAILED", `${port} may not be listened on`, facts, "ports below 1024 need privileges, so choose a higher one", thrown);
+    return describe(
+      "LISTEN_FAILED",
+      `${port} may not be listened on`,
+      facts,
+      "ports below 1024 need privileges, so choose a higher one",
+      thrown,
+    );
   }
   return describe("LISTEN_FAILED", `cannot listen on ${formatMeshUrl(url)}`, facts, lookUp(facts, LISTEN), thrown);
 }
@@ -93,7 +100,10 @@ export function lostError(remote: string, thrown: unknown): MeshError {
 }
 
 export function timeoutError(url: MeshUrl, timeout: Millis): MeshError {
-  return new MeshError("TIMEOUT", `no connection to ${formatMeshUrl(url)} within ${timeout / 1000} s: is it a node, and is the scheme right?`);
+  return new MeshError(
+    "TIMEOUT",
+    `no connection to ${formatMeshUrl(url)} within ${timeout / 1000} s: is it a node, and is the scheme right?`,
+  );
 }
 
 export function abortedError(url: MeshUrl, cause: unknown): MeshError {

@@ -1,5 +1,5 @@
 import { MeshError } from "../core/errors.ts";
-import { MemoryHub } from "./memory.ts";
+import type { MemoryHub } from "./memory.ts";
 import { TcpTransport } from "./tcp.ts";
 import { TlsSettings, TlsTransport } from "./tls.ts";
 import type { TlsOptions } from "./tls-options.ts";

@@ -54,7 +54,8 @@ function hostAndPort(text: string, authority: string): { host: string; port: num
   if (URL.canParse(`http://[${authority}]`)) throw invalid(text, "an IPv6 address stands in brackets: [::1]:8888");
   const parts = AUTHORITY.exec(authority);
   const written = parts?.[1] ?? "";
-  if (written === "") throw invalid(text, authority === "" || authority.startsWith(":") ? "it has no host" : "use HOST:PORT or tcp://HOST:PORT");
+  if (written === "")
+    throw invalid(text, authority === "" || authority.startsWith(":") ? "it has no host" : "use HOST:PORT or tcp://HOST:PORT");
   // The WHATWG parser would read a lone number as an IPv4 address: 8888 as 0.0.34.184.
   if (/^\d+$/.test(written)) throw invalid(text, `"${written}" is no host: did you mean 127.0.0.1:${written}?`);
   return { host: canonicalHost(text, written), port: portOf(text, parts?.[2]) };

@@ -123,7 +123,8 @@ function errorOf(remote: string, error: Error): MeshError {
   if (code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") {
     return new MeshError("TOO_LARGE", `${remote} sent a WebSocket message of more than ${MAX_MESSAGE} bytes`, { cause: error });
   }
-  if (code.startsWith("WS_ERR_")) return new MeshError("PROTOCOL_ERROR", `${remote} broke the WebSocket protocol: ${error.message}`, { cause: error });
+  if (code.startsWith("WS_ERR_"))
+    return new MeshError("PROTOCOL_ERROR", `${remote} broke the WebSocket protocol: ${error.message}`, { cause: error });
   return lostError(remote, error);
 }
 

@@ -95,7 +95,12 @@ function opened(ws: WebSocket, url: MeshUrl, signal: AbortSignal): Promise<void>
       settle();
       request.destroy();
       const answer = `${response.statusCode} ${STATUS_CODES[response.statusCode ?? 0] ?? ""}`.trim();
-      reject(new MeshError("CONNECT_FAILED", `cannot connect to ${formatMeshUrl(url)}: it answered ${answer}, so no node is there: is the path right?`));
+      reject(
+        new MeshError(
+          "CONNECT_FAILED",
+          `cannot connect to ${formatMeshUrl(url)}: it answered ${answer}, so no node is there: is the path right?`,
+        ),
+      );
     });
     signal.addEventListener("abort", onAbort);
     if (signal.aborted) onAbort();

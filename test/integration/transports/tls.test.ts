@@ -44,9 +44,15 @@ describe("TlsTransport", () => {
   test.each([
     ["an expired certificate", "expired: renew it", async () => ({ ...(await authority.issue("old", { days: -1 })), ca: authority.ca })],
     ["an authority that is not trusted", "not trusted here", async () => ({ ...(await other.issue("stranger")), ca: other.ca })],
-    ["another host's name", "for another host name", async () => ({ ...(await authority.issue("b", { names: [{ type: "dns", value: "b.example" }] })), ca: authority.ca })],
+    [
+      "another host's name",
+      "for another host name",
+      async () => ({ ...(await authority.issue("b", { names: [{ type: "dns", value: "b.example" }] })), ca: authority.ca }),
+    ],
   ])("refuses a listener with %s", async (_, message, make) => {
-    await expect(dialTo(await make(), mutual())).rejects.toSatisfy((error) => isMeshError(error, "CONNECT_FAILED") && error.message.includes(message));
+    await expect(dialTo(await make(), mutual())).rejects.toSatisfy(
+      (error) => isMeshError(error, "CONNECT_FAILED") && error.message.includes(message),
+    );
   });
 
   test("dials a host that its certificate does not name where verifyHost is false", async () => {
@@ -119,10 +125,16 @@ describe("readTlsFiles", () => {
       await Promise.all([writeFile(files.cert, leaf.cert), writeFile(files.key, leaf.key), writeFile(files.ca, authority.ca)]);
       expect(String((await readTlsFiles(files)).cert)).toBe(leaf.cert);
       await writeFile(files.key, (await authority.issue("another")).key);
-      await expect(readTlsFiles(files)).rejects.toMatchObject({ code: "CONFIG_INVALID", message: expect.stringContaining("cannot be used") });
+      await expect(readTlsFiles(files)).rejects.toMatchObject({
+        code: "CONFIG_INVALID",
+        message: expect.stringContaining("cannot be used"),
+      });
       await rm(files.ca);
       await expect(readTlsFiles(files)).rejects.toMatchObject({ code: "CONFIG_INVALID", message: expect.stringContaining(files.ca) });
-      await expect(readTlsFiles({ cert: files.cert })).rejects.toMatchObject({ code: "CONFIG_INVALID", message: expect.stringContaining("only one") });
+      await expect(readTlsFiles({ cert: files.cert })).rejects.toMatchObject({
+        code: "CONFIG_INVALID",
+        message: expect.stringContaining("only one"),
+      });
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -54,7 +54,10 @@ describe("WsTransport over TLS", () => {
 
   test("refuses a listener that is not trusted", async () => {
     const { listener } = await listenFor(new WsTransport(secure), parseMeshUrl("wss://127.0.0.1:0"));
-    await expect(transport().dial(listener.url, { signal })).rejects.toMatchObject({ code: "CONNECT_FAILED", message: expect.stringContaining("not trusted here") });
+    await expect(transport().dial(listener.url, { signal })).rejects.toMatchObject({
+      code: "CONNECT_FAILED",
+      message: expect.stringContaining("not trusted here"),
+    });
     await listener.close();
   });
 });
@@ -224,7 +227,10 @@ describe("WsTransport as a dialler", () => {
     const gone = proxy;
     vi.stubEnv("HTTP_PROXY", gone.url);
     await gone.close();
-    await expect(transport().dial({ ...url, port: 9 }, { signal })).rejects.toMatchObject({ code: "CONNECT_FAILED", message: expect.stringContaining("proxy") });
+    await expect(transport().dial({ ...url, port: 9 }, { signal })).rejects.toMatchObject({
+      code: "CONNECT_FAILED",
+      message: expect.stringContaining("proxy"),
+    });
     proxy = await connectProxy("never");
     vi.stubEnv("HTTP_PROXY", proxy.url);
     await expect(transport().dial({ ...url, port: 9 }, { signal, timeout: 200 })).rejects.toMatchObject({ code: "TIMEOUT" });

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isMeshError } from "../../../src/core/errors.ts";
 import { formatMeshUrl, isLoopback, type MeshUrl, parseMeshUrl } from "../../../src/transports/url.ts";
@@ -81,7 +81,11 @@ describe("parseMeshUrl", () => {
   });
 
   test("reads back what formatMeshUrl writes", () => {
-    const host = fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6().map((text) => parseMeshUrl(`[${text}]`).host));
+    const host = fc.oneof(
+      fc.domain(),
+      fc.ipV4(),
+      fc.ipV6().map((text) => parseMeshUrl(`[${text}]`).host),
+    );
     const url = fc.record<MeshUrl>({
       scheme: fc.constantFrom("tcp", "tls", "ws", "wss", "memory"),
       host: host.filter((text) => !/^\d+$/.test(text)),
@@ -120,11 +124,17 @@ describe("formatMeshUrl", () => {
 });
 
 describe("isLoopback", () => {
-  test.each(["localhost", "127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", parseMeshUrl("[::ffff:127.1.2.3]").host])("%s is", (host) => {
-    expect(isLoopback(host)).toBe(true);
-  });
+  test.each(["localhost", "127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", parseMeshUrl("[::ffff:127.1.2.3]").host])(
+    "%s is",
+    (host) => {
+      expect(isLoopback(host)).toBe(true);
+    },
+  );
 
-  test.each(["0.0.0.0", "::", "10.0.0.1", "127.0.0.1.example", "localhost.example", "::ffff:7e00:1", "::ffff:10.0.0.1"])("%s is not", (host) => {
-    expect(isLoopback(host)).toBe(false);
-  });
+  test.each(["0.0.0.0", "::", "10.0.0.1", "127.0.0.1.example", "localhost.example", "::ffff:7e00:1", "::ffff:10.0.0.1"])(
+    "%s is not",
+    (host) => {
+      expect(isLoopback(host)).toBe(false);
+    },
+  );
 });
