@@ -1,0 +1,336 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { NodeConfig } from "../config/node-config.ts";
+import { type NodeOptions, resolveOptions } from "../config/options.ts";
+import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
+import { type Logger, SILENT } from "../core/log.ts";
+import { ResourceStack } from "../core/resources.ts";
+import { PluginHost } from "../plugin/host.ts";
+import { describeHolder, removeHolder, writeHolder } from "../storage/holder.ts";
+import { openLevelStore } from "../storage/level-store.ts";
+import { MemoryStore } from "../storage/memory-store.ts";
+import type { Store } from "../storage/store.ts";
+import { adoptLogger, createLogger } from "../telemetry/logger.ts";
+import { Metrics } from "../telemetry/metrics.ts";
+import { createTransports, type Transports } from "../transports/index.ts";
+import { isLoopback, parseMeshUrl } from "../transports/url.ts";
+import { WorkMachine } from "../work/machine.ts";
+import type { MeshEvent, MeshNode } from "./api.ts";
+import { Changes } from "./changes.ts";
+import { Emitter } from "./emitter.ts";
+import { Engine, type EngineEvents } from "./engine.ts";
+import { beginLife, resolveNodeId, saveLife } from "./identity.ts";
+import { checkListener, openListener } from "./listeners.ts";
+import { LoadReport } from "./load.ts";
+import { measure } from "./measure.ts";
+import { Node } from "./mesh-node.ts";
+import { meshPlugin } from "./mesh-plugin.ts";
+import { NodePlugins } from "./node-plugins.ts";
+import { realEnvironment } from "./real-environment.ts";
+import { Sender } from "./sender.ts";
+import { VERSION } from "./version.ts";
+import { Worker } from "./worker.ts";
+
+/** What only the product's own commands and tests ask for. */
+export interface CreateExtra {
+  /** Where to log; else as the options say. */
+  readonly log?: Logger;
+  /** The node must leave the mesh, and has closed itself: another live node has its id. */
+  readonly onFatal?: (error: MeshError) => void;
+  /** Lives for one command: parks nothing, carries nothing, is gone when its link is. */
+  readonly ephemeral?: boolean;
+  /** In place of the real ones. */
+  readonly transports?: Transports;
+  /** Asked again at each `reload()`. */
+  readonly reconfigure?: () => Promise<NodeConfig>;
+}
+
+/**
+ * Starts a node; resolves when it listens. Rejects with CONFIG_INVALID, INSECURE_LISTEN, LISTEN_FAILED, DATA_DIR_IN_USE, STORE_FULL,
+ * STORE_CORRUPT; what was opened until then is closed.
+ */
+export async function createNode(options: NodeOptions = {}, extra: CreateExtra = {}): Promise<MeshNode> {
+  const resources = new ResourceStack();
+  try {
+    return await build(options, extra, resources);
+  } catch (error) {
+    await resources.close().catch(() => undefined);
+    throw toMeshError(error);
+  }
+}
+
+async function build(options: NodeOptions, extra: CreateExtra, resources: ResourceStack): Promise<MeshNode> {
+  const config = resolveOptions(options, (text) => void parseMeshUrl(text));
+  const secure = config.tls.cert !== undefined;
+  const bare = secure ? "tls" : "tcp";
+  const urls = config.listen.map((text) => parseMeshUrl(text, bare));
+  for (const url of urls) checkListener(url, config.insecure);
+  const log = extra.log ?? adoptLogger(options.log) ?? createLogger(config.log);
+
+  const dataDir = await prepareDataDir(config.dataDir, resources);
+  const store = await openStore(dataDir, extra.ephemeral === true, log, resources);
+  const id = await resolveNodeId(config.id, dataDir);
+  const life = await beginLife(store);
+  if (config.dataDir !== undefined) {
+    await writeHolder(dataDir, { pid: process.pid, node: id });
+    resources.defer(() => removeHolder(dataDir));
+  }
+
+  const transports = extra.transports ?? createTransports({ tls: readTls(config), ws: { headers: config.websocket.headers } });
+  const events = new Emitter<MeshEvent>();
+  const metrics = new Metrics({ node: id, version: VERSION });
+  const warnings = new Map<string, string>();
+  if (config.insecure && urls.some((url) => !isLoopback(url.host) && (url.scheme === "tcp" || url.scheme === "ws"))) {
+    warnings.set("insecure", "this node listens beyond loopback without certificates: whoever reaches it may run work here");
+  }
+
+  const fatal = (error: MeshError): void => {
+    if (extra.onFatal !== undefined) return extra.onFatal(error);
+    log.error({ code: error.code, error: error.message }, "the node leaves the mesh");
+    events.emit({ type: "warning", message: error.message, data: error.data });
+    void node.close();
+  };
+  const env = realEnvironment(transports, store);
+  const changes = new Changes(() => env.now());
+  const worker: Worker = new Worker(() => engine, {
+    machine: new WorkMachine({ maxConcurrent: config.work.maxConcurrent, queue: config.work.queue }),
+    host: new PluginHost({ node: id, onEnded: (work, outcome) => worker.ended(work, outcome) }),
+    onLoad: (running, queued) => load.set(running, queued),
+    onAccepted: (work, directive, peer) => {
+      metrics.counts.messagesAccepted++;
+      events.emit({ type: "work-accepted", id: work, directive, peer, state: "queued" });
+    },
+    onEnded: (work, directive, peer, state) => {
+      if (state === "succeeded") metrics.counts.worksSucceeded++;
+      else if (state === "cancelled") metrics.counts.worksCancelled++;
+      else metrics.counts.worksFailed++;
+      events.emit({ type: "work-ended", id: work, directive, peer, state });
+    },
+    onWarning: (message, error) => log.warn({ code: error.code, ...error.data }, message),
+  });
+  const engine: Engine = new Engine(
+    {
+      id,
+      boot: life.boot,
+      epoch: life.epoch,
+      recentBoots: life.recentBoots,
+      version: VERSION,
+      groups: config.groups,
+      leaf: config.leaf,
+      ephemeral: extra.ephemeral ?? false,
+      store: { maxMessages: config.store.maxMessages, maxBytes: config.store.maxBytes },
+      retention: config.work.retention,
+    },
+    env,
+    {
+      events: engineEvents({
+        log,
+        events,
+        changes,
+        metrics,
+        fatal,
+        engine: () => engine,
+        node: () => node,
+        persist: (epoch) => void saveLife(store, life, epoch).catch((error: unknown) => log.error({ error: toMeshError(error).message }, "the epoch could not be stored")),
+      }),
+      origin: lateOrigin(() => sender),
+      destination: worker.events(),
+      facts: () => ({ version: VERSION, running: worker.running, queued: worker.queued }),
+    },
+  );
+  const load = new LoadReport(engine);
+  const sender = new Sender(engine, config.store.ttl);
+  resources.defer(() => load.close());
+  resources.defer(() => engine.stop());
+  measure(metrics, { engine, worker, store, startedAt: engine.now() });
+
+  const plugins = await NodePlugins.open({
+    config,
+    dataDir,
+    log,
+    discover: extra.ephemeral !== true,
+    builtin: meshPlugin({ node: () => node, engine: () => engine, version: VERSION, dataDir }),
+    host: worker.host,
+    onChange: (facts, advertised) => {
+      worker.setPlugins(facts);
+      engine.advertise({ plugins: advertised });
+      changes.tell();
+    },
+    onWarning: (key, text) => (text === undefined ? warnings.delete(key) : warnings.set(key, text)),
+  });
+  resources.defer(() => plugins.close());
+
+  const node: Node = new Node({
+    engine,
+    sender,
+    worker,
+    events,
+    changes,
+    log,
+    version: VERSION,
+    warnings: () => [...warnings.values(), ...storeWarnings(store)],
+    secureByDefault: secure,
+    ttl: config.store.ttl,
+    openListener: (url) =>
+      openListener(url, engine, transports, resources, {
+        insecure: config.insecure,
+        log,
+        onTrouble: (at, error) => (error === undefined ? warnings.delete(`accept ${at}`) : warnings.set(`accept ${at}`, `${at}: ${error.message}`)),
+      }),
+    reload: async () => {
+      const next = (await extra.reconfigure?.()) ?? config;
+      transports.replaceTls(readTls(next));
+      await plugins.reload(next);
+    },
+    close: async (drain) => {
+      await drainWork(worker, engine, changes, drain);
+      await resources.close();
+    },
+  });
+
+  await new Promise<void>((resolve, reject) => engine.restore((error) => (error === undefined ? resolve() : reject(error))));
+  for (const url of config.listen) await node.listen(url);
+  engine.delivery.relay.announce(engine.now());
+  for (const peer of config.peers) node.peer(peer);
+  if (config.http !== undefined) await serveHttp(config.http, node, metrics, log, resources);
+  resources.defer(() => metrics.close());
+  return node;
+}
+
+async function prepareDataDir(dataDir: string | undefined, resources: ResourceStack): Promise<string> {
+  if (dataDir === undefined) {
+    const temporary = await mkdtemp(join(tmpdir(), "receptor-"));
+    resources.defer(() => rm(temporary, { recursive: true, force: true, maxRetries: 3 }));
+    return temporary;
+  }
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new MeshError("CONFIG_INVALID", `the data folder ${dataDir} cannot be made: ${toMeshError(cause).message}`, { cause });
+  }
+  return dataDir;
+}
+
+async function openStore(dataDir: string, ephemeral: boolean, log: Logger, resources: ResourceStack): Promise<Store> {
+  if (ephemeral) return new MemoryStore();
+  try {
+    const store = await openLevelStore(join(dataDir, "store"), { log });
+    resources.defer(() => store.close());
+    return store;
+  } catch (error) {
+    if (!isMeshError(error, "DATA_DIR_IN_USE")) throw error;
+    const holder = await describeHolder(dataDir);
+    const who = holder === undefined ? "another process" : `node "${holder.node}" (process ${holder.pid})`;
+    throw new MeshError("DATA_DIR_IN_USE", `the data folder ${dataDir} is in use by ${who}: give this node another --data-dir, or stop that one`, { cause: error, data: { dataDir } });
+  }
+}
+
+function readTls(config: NodeConfig): { cert?: string; key?: string; ca?: string } {
+  const read = (path: string | undefined, name: string): Record<string, string> => {
+    if (path === undefined) return {};
+    try {
+      return { [name]: readFileSync(path, "utf8") };
+    } catch (cause) {
+      throw new MeshError("CONFIG_INVALID", `tls.${name}: ${path} cannot be read`, { cause });
+    }
+  };
+  return { ...read(config.tls.cert, "cert"), ...read(config.tls.key, "key"), ...read(config.tls.ca, "ca") };
+}
+
+interface EventSources {
+  readonly log: Logger;
+  readonly events: Emitter<MeshEvent>;
+  readonly changes: Changes;
+  readonly metrics: Metrics;
+  readonly fatal: (error: MeshError) => void;
+  readonly engine: () => Engine;
+  readonly node: () => Node;
+  readonly persist: (epoch: number) => void;
+}
+
+function engineEvents({ log, events, changes, metrics, fatal, engine, node, persist }: EventSources): EngineEvents {
+  return {
+    onNode: (type, id) => {
+      log.info({ event: type, peer: id }, type === "node-up" ? "node up" : "node down");
+      events.emit({ type, node: id });
+      changes.tell();
+    },
+    onLink: (type, link, reason) => {
+      if (type === "link-up") metrics.counts.linksUp++;
+      else metrics.counts.linksDown++;
+      const url = link.direction === "out" ? link.url : link.pipe.remote;
+      const why = reason === undefined ? {} : { reason: reason.message };
+      log.info({ event: type, peer: link.peer, url, ...why }, type === "link-up" ? "link up" : "link down");
+      events.emit({ type, peer: link.peer, url, ...why });
+      changes.tell();
+    },
+    onRoutes: () => {
+      events.emit({ type: "routes-changed" });
+      changes.tell();
+    },
+    onParked: (type, id, { high, low }) => {
+      if (type === "parked") metrics.counts.messagesParked++;
+      else metrics.counts.messagesExpired++;
+      const destination = engine().routing.idOf(high, low) ?? "";
+      log.info({ event: type, id, destination }, type === "parked" ? "message parked" : "message expired");
+      events.emit({ type, id, node: engine().id, destination });
+    },
+    onEchoReply: (id, reply) => node().onEchoReply(id, reply),
+    onFatal: fatal,
+    onWarning: (message, error) => {
+      log.warn({ code: error.code, error: error.message }, message);
+      events.emit({ type: "warning", message: `${message}: ${error.message}`, data: error.data });
+      changes.tell();
+    },
+    onPersist: persist,
+  };
+}
+
+/** The engine and the sender know each other; the sender comes second. */
+function lateOrigin(sender: () => Sender): ReturnType<Sender["events"]> {
+  let events: ReturnType<Sender["events"]> | undefined;
+  const get = (): ReturnType<Sender["events"]> => (events ??= sender().events());
+  return {
+    onParked: (id, node, ttl) => get().onParked(id, node, ttl),
+    onAccepted: (id, node) => get().onAccepted(id, node),
+    onResponseBytes: (id, bytes) => get().onResponseBytes(id, bytes),
+    onResponseEnd: (id) => get().onResponseEnd(id),
+    onInputWritable: (id) => get().onInputWritable(id),
+    onFailed: (id, error) => get().onFailed(id, error),
+    onAttached: (id, serial) => get().onAttached(id, serial),
+  };
+}
+
+function storeWarnings(store: Store): string[] {
+  const { state, corruptRecords, setAside } = store.stats;
+  return [
+    ...(state === "full" ? ["the disk of the data folder is full: messages that should wait here are refused"] : []),
+    ...(state === "failed" ? ["the data folder cannot be written to: messages that should wait here are refused"] : []),
+    ...(corruptRecords > 0 ? [`${corruptRecords} damaged records of the store were left out`] : []),
+    ...(setAside === undefined ? [] : [`a damaged store was set aside at ${setAside}; the node began with an empty one`]),
+  ];
+}
+
+/** Lets running work end for so long, while nothing new is taken. */
+async function drainWork(worker: Worker, engine: Engine, changes: Changes, drain: number): Promise<void> {
+  const until = engine.now() + drain;
+  if (drain > 0) {
+    worker.drain();
+    engine.advertise({ draining: true });
+  }
+  while (!worker.idle && engine.now() < until) await changes.next(Math.min(until, engine.now() + 50));
+  if (!worker.idle) worker.abortAll(new MeshError("CLOSED", "the node stopped"));
+  // What was said last leaves with this tick and the next.
+  await new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
+}
+
+async function serveHttp(address: string, node: MeshNode, metrics: Metrics, log: Logger, resources: ResourceStack): Promise<void> {
+  const { startHttp } = await import("../telemetry/http.ts");
+  await metrics.enable();
+  const server = await startHttp({ address, log }, { notReady: () => [], metrics: () => metrics.render(), status: () => node.status() });
+  resources.defer(() => server.close());
+  log.info({ event: "http", url: server.url }, "http listening");
+}
+

@@ -1,0 +1,41 @@
+import type { Readable } from "node:stream";
+import type { MeshError } from "../core/errors.ts";
+import type { MessageId, NodeId } from "../core/ids.ts";
+
+/** The payload of one work, as the node hands it over. */
+export interface ByteSource {
+  /** The whole payload, where it came with the message. */
+  readonly inline?: Uint8Array;
+  /** The payload as it arrives. Made at the first look. */
+  readonly stream: Readable;
+}
+
+/** What a response's bytes are. */
+export type Content = "bytes" | "text" | "json";
+
+/** Where one work's responses go. False: full, so wait for `ready()` before the next. */
+export interface ResponseSink {
+  respond(content: Content, payload: Uint8Array, channel: string | undefined): boolean;
+  /** Begins a response whose bytes follow in chunks. */
+  begin(channel: string | undefined): void;
+  chunk(bytes: Uint8Array): boolean;
+  finish(): void;
+  ready(): Promise<void>;
+}
+
+/** One work to be run. */
+export interface StartRequest {
+  readonly id: MessageId;
+  readonly plugin: string;
+  readonly action: string;
+  readonly sender: NodeId;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly input: ByteSource;
+  readonly sink: ResponseSink;
+}
+
+/** How a plugin let go of a work. */
+export interface Outcome {
+  readonly error?: MeshError;
+  readonly exitCode?: number;
+}
