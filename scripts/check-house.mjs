@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { missingOptionals } from "./support/lockfile.mjs";
 
 const root = resolve(process.argv[2] ?? join(import.meta.dirname, ".."));
 const ROOMS = "core|wire|link|routing|delivery|work|transports|storage|plugin|config|telemetry|node|cli";
@@ -64,6 +65,9 @@ function* inspect(path, text) {
     yield `${path}: ${lines.length - 1} lines, more than ${MAX_LINES}: split it by subject`;
   if (path.startsWith("src/") && !new RegExp(`^src/((${ROOMS})/|(index|plugin|testing)\\.ts$)`).test(path)) {
     yield `${path}: in no room of the house, and no door`;
+  }
+  if (path === "package-lock.json" && missingOptionals(JSON.parse(text)).length > 0) {
+    yield `${path}: it lacks other platforms' optional packages, so npm ci refuses it: run node scripts/complete-lockfile.mjs`;
   }
   const rules = forbidden.filter((rule) => rule.where.test(path));
   for (const [at, line] of lines.entries()) {
