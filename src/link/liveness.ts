@@ -67,7 +67,7 @@ export class Liveness {
       return "ping";
     }
     // Sums, not differences: they must round as the wake times did, or a wake could ask for itself again.
-    if (now >= this.heard + this.#times.stale && !paused) return "dead";
+    if (now >= this.heard + this.#times.stale) return "dead";
     if (now < this.heard + this.#interval) {
       this.#wakeAt = this.heard + this.#interval;
       return "well";

@@ -175,7 +175,7 @@ export class Outbox {
     this.#inFlight -= bytes;
     slab.release();
     // An idle link holds no slab.
-    if (slab === this.#slab && slab.users === 1 && this.#at === this.#written) this.#retire();
+    if (slab === this.#slab && this.#at === this.#written) this.#retire();
     // Who is told that there is room may send at once, and must not do so in the middle of a write.
     if (!this.#writing) this.#settle();
   }

@@ -36,7 +36,6 @@ export class LinkSession {
   #deadline: Instant | undefined;
   #graced = false;
   #peer: Greeting | undefined;
-  #deferred: Instant | undefined;
   #pauses = 0;
 
   /** Throws TOO_LARGE where the local greeting does not fit its frame. */
@@ -113,7 +112,6 @@ export class LinkSession {
     this.#state = "admitted";
     this.#parser.lift();
     this.#ping(now);
-    if (this.#deferred !== undefined) this.#confirm(now, this.#deferred, 0);
   }
 
   /** Sends a frame to the other end of the link; false: not up, or dropped. Throws TOO_LARGE over the limit of its kind. */
@@ -205,9 +203,6 @@ export class LinkSession {
         return this.#abort(now, new MeshError("PROTOCOL_ERROR", "the first frame is no hello"));
       case "refuse":
         return this.#end(now, new MeshError("PROTOCOL_ERROR", `a frame of kind ${kind} has no place here`), false, true);
-      case "defer":
-        this.#deferred = decodeKeepalive(body);
-        return;
       case "confirm":
         return this.#confirm(now, decodeKeepalive(body), flags);
       case "answer":

@@ -11,14 +11,13 @@ export type LinkState = "greeting" | "judging" | "admitted" | "up" | "closing" |
 export type LinkEvent = "hello" | "keepalive" | "goodbye" | "link" | "unknown" | "routed" | "deadline" | "pipe-closed";
 
 /**
- * hang-up: close without a word. refuse: goodbye with PROTOCOL_ERROR. defer: answer the keepalive once the peer is admitted.
- * confirm: the peer has admitted us, the link is up. abort: the port had its time to send what was written.
+ * hang-up: close without a word. refuse: goodbye with PROTOCOL_ERROR. confirm: the peer has admitted us,
+ * the link is up. abort: the port had its time to send what was written.
  */
 export type LinkAction =
   | "greet"
   | "hang-up"
   | "refuse"
-  | "defer"
   | "confirm"
   | "answer"
   | "farewell"
@@ -45,7 +44,7 @@ export const TRANSITIONS: Readonly<Record<LinkState, Readonly<Record<LinkEvent, 
   },
   judging: {
     hello: "refuse",
-    keepalive: "defer",
+    keepalive: "ignore",
     goodbye: "farewell",
     link: "refuse",
     unknown: "ignore",

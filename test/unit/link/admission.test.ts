@@ -14,7 +14,7 @@ function claim(changes: Partial<Claim> = {}): Claim {
 describe("chooseSession", () => {
   it("lets a newer session of one instance replace the older, so that a half-open link blocks nobody", () => {
     expect(chooseSession(claim(), claim({ state: "judging", since: 60_000 }), 60_000)).toBe("newer");
-    expect(chooseSession(claim({ dialledBy: beta }), claim({ state: "judging" }), 60_000)).toBe("newer");
+    expect(chooseSession(claim(), claim({ dialledBy: beta, state: "judging" }), 60_000)).toBe("newer");
     expect(chooseSession(claim(), claim({ state: "judging", since: 10 }), 10)).toBe("newer");
   });
 

@@ -24,6 +24,14 @@ describe("LinkSession keepalive", () => {
     expect(next).toBeLessThanOrEqual(6_000);
   });
 
+  it("spreads its pings, so that the links of a node do not beat together", () => {
+    const waits = Array.from({ length: 40 }, (_, seed) => {
+      const pair = new Pair({ seed }).start();
+      return (pair.a.session.nextWake() ?? 0) - pair.now;
+    });
+    expect(Math.max(...waits) - Math.min(...waits)).toBeGreaterThan(1_000);
+  });
+
   it("sends no ping while the peer is heard", () => {
     const pair = up();
     const before = pair.a.port.writes;
@@ -158,6 +166,19 @@ describe("LinkSession.probe", () => {
     pair.a.session.probe(pair.now, 2_000, (_now, alive) => answers.push(alive));
     pair.run(3_000);
     expect(pair.a.frames).toHaveLength(1);
+    expect(answers).toEqual([false]);
+  });
+
+  it("is not deceived by the answer to an earlier ping", () => {
+    const pair = up();
+    pair.delay = 500;
+    pair.now = pair.a.session.nextWake() ?? 0;
+    pair.a.session.wake(pair.now);
+    pair.run(600);
+    pair.cut.b = true;
+    const answers: boolean[] = [];
+    pair.a.session.probe(pair.now, 2_000, (_now, alive) => answers.push(alive));
+    pair.run(2_100);
     expect(answers).toEqual([false]);
   });
 

@@ -195,16 +195,58 @@ describe("LinkSession output", () => {
   it("bounds the memory of what waits, though tiny old frames pin their slabs", () => {
     const slabs = new SlabPool();
     const pair = full(slabs);
-    for (let i = 0; i < 4_000; i++) {
+    for (let i = 0; i < 1_000; i++) {
       send(pair.a, routed(FRAME.data, 1, 64));
-      send(pair.a, routed(FRAME.ack, 2, 8 * KiB));
-      if (i % 100 === 99) {
-        pair.a.port.take();
-        pair.a.session.drained(pair.now);
-        pair.a.port.capacity = 0;
-      }
+      for (let j = 0; j < 8; j++) send(pair.a, routed(FRAME.ack, 2, 8_190));
+      pair.a.port.take();
+      pair.a.session.drained(pair.now);
     }
-    expect(slabs.out * SLAB_BYTES).toBeLessThanOrEqual(3 * LIMITS.linkQueueMax);
+    expect(pair.a.session.queuedBytes).toBeLessThan(LIMITS.linkQueueHigh);
+    expect(slabs.out * SLAB_BYTES).toBeGreaterThan(1.5 * LIMITS.linkQueueMax);
+    expect(slabs.out * SLAB_BYTES).toBeLessThan(2.1 * LIMITS.linkQueueMax);
+  });
+
+  it("uses a slab on for many small writes, also while earlier ones are with the port", () => {
+    const slabs = new SlabPool();
+    const pair = new Pair({ slabs }).start();
+    for (let i = 0; i < 5_000; i++) {
+      send(pair.a, routed(FRAME.message, i, 100));
+      pair.a.flush(pair.now);
+      if (i > 100) pair.b.session.receive(pair.now, pair.a.port.take() ?? new Uint8Array(0));
+      expect(slabs.out).toBeLessThanOrEqual(2);
+    }
+    pair.settle();
+    expect(pair.b.frames).toHaveLength(5_000);
+  });
+
+  it("keeps what this tick has gathered when an earlier write leaves", () => {
+    const pair = new Pair().start();
+    send(pair.a, routed(FRAME.message, 1));
+    pair.a.flush(pair.now);
+    send(pair.a, routed(FRAME.message, 2));
+    pair.b.session.receive(pair.now, pair.a.port.take() ?? new Uint8Array(0));
+    pair.settle();
+    expect(ids(pair.b)).toEqual([idOf(1), idOf(2)]);
+  });
+
+  it("keeps the order when a port is done at once and the engine sends from within onWritable", () => {
+    const end = full().a;
+    for (let i = 0; i < 40; i++) send(end, routed(FRAME.data, 1, 32 * KiB - i));
+    end.port.take();
+    const lengths: number[] = [];
+    end.port.write = (bytes, done) => {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      for (let at = 0; at < bytes.length; at += view.getUint32(at)) lengths.push(view.getUint32(at));
+      done();
+      return true;
+    };
+    let more = 40;
+    end.onWritable = () => {
+      while (more < 60) send(end, routed(FRAME.data, 1, 32 * KiB - more++));
+    };
+    end.session.drained(2_000);
+    end.flush(2_000);
+    expect(lengths).toEqual(Array.from({ length: 60 }, (_, i) => 32 * KiB - i));
   });
 
   it("is congested over the high mark, and says once that it is writable, below half of it", () => {

@@ -113,6 +113,7 @@ export class End {
   dirty = false;
   onFrame: (frame: SeenFrame) => void = () => {};
   onClosed: () => void = () => {};
+  onWritable: () => void = () => {};
 
   constructor(name: string, role: "dialer" | "listener", options: EndOptions = {}) {
     const hooks: LinkHooks = {
@@ -128,6 +129,7 @@ export class End {
       },
       onWritable: () => {
         this.writable++;
+        this.onWritable();
       },
       onClosed: (reason, byPeer) => {
         this.log.push("closed");
