@@ -85,7 +85,10 @@ export type Identity =
  */
 export function judgeIdentity(local: Greeting, peer: Greeting, address: string, expected?: NodeId): Identity {
   if (peer.instance === local.instance) {
-    return { type: "refuse", error: new MeshError("CONNECT_FAILED", `${address} leads back to this node itself`, { data: { self: true } }) };
+    return {
+      type: "refuse",
+      error: new MeshError("CONNECT_FAILED", `${address} leads back to this node itself`, { data: { self: true } }),
+    };
   }
   if (peer.node === local.node) {
     const error = duplicateNode(local.node, address);

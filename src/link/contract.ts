@@ -58,4 +58,3 @@ export interface LinkOptions {
   /** Default: TIMES. */
   readonly times?: Partial<LinkTimes>;
 }
-

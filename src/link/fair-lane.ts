@@ -41,7 +41,11 @@ export class FairLane {
   push(parcel: Parcel): void {
     const { slab, start } = parcel;
     const id = start + OFFSET.id;
-    const flow = this.#flow(word(slab.bytes, id + 8), word(slab.bytes, id + 12), (slab.bytes[start + OFFSET.flags] as number) & FLAG.upward);
+    const flow = this.#flow(
+      word(slab.bytes, id + 8),
+      word(slab.bytes, id + 12),
+      (slab.bytes[start + OFFSET.flags] as number) & FLAG.upward,
+    );
     flow.queue.push(parcel);
   }
 

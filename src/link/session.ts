@@ -186,7 +186,8 @@ export class LinkSession {
   #onFrame(bytes: Uint8Array, view: DataView, start: number, end: number): void {
     const kind = bytes[start + OFFSET.kind] as number;
     if (kind >= FIRST_ROUTED_KIND && this.#state === "up") {
-      if (end - start < ROUTED_HEADER) throw new MeshError("PROTOCOL_ERROR", `a routed frame of ${end - start} bytes is shorter than its header`);
+      if (end - start < ROUTED_HEADER)
+        throw new MeshError("PROTOCOL_ERROR", `a routed frame of ${end - start} bytes is shorter than its header`);
       this.#hooks.onRouted(this.#now, bytes, view, start, end);
       return;
     }

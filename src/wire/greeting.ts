@@ -52,7 +52,10 @@ export function encodeHello(greeting: Greeting): Uint8Array {
   const { versionMajor: _major, versionMinor: _minor, ...fields } = greeting;
   const body = concat([prefix, encode(fields as { readonly [key: string]: Plain })]);
   if (body.length + LINK_HEADER > LIMITS.greetingFrame) {
-    throw new MeshError("TOO_LARGE", `a greeting of ${body.length} bytes is over the limit of ${LIMITS.greetingFrame}; listen on fewer addresses`);
+    throw new MeshError(
+      "TOO_LARGE",
+      `a greeting of ${body.length} bytes is over the limit of ${LIMITS.greetingFrame}; listen on fewer addresses`,
+    );
   }
   return body;
 }

@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { nodeId } from "../../../src/core/ids.ts";
-import { type Claim, chooseSession, duplicateNode, isReplaced, judgeIdentity, PROBE_TIME, replaced, Strangers } from "../../../src/link/admission.ts";
+import {
+  type Claim,
+  chooseSession,
+  duplicateNode,
+  isReplaced,
+  judgeIdentity,
+  PROBE_TIME,
+  replaced,
+  Strangers,
+} from "../../../src/link/admission.ts";
 import { MeshError } from "../../../src/core/errors.ts";
 import { greetingOf, Pair } from "./support.ts";
 

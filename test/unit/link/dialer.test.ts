@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { Dialer, type DialerInput } from "../../../src/link/dialer.ts";
 import { seeded } from "./support.ts";
 
@@ -31,7 +31,10 @@ describe("Dialer", () => {
   it("dials at once, and not again while it dials, greets or is up", () => {
     const dialer = new Dialer({ random: () => 0.5 });
     expect(dialer.step(0, at("start"))).toEqual([{ type: "dial", attempt: 1 }]);
-    for (const [input, state] of [["dialed", "greeting"], ["up", "up"]] as const) {
+    for (const [input, state] of [
+      ["dialed", "greeting"],
+      ["up", "up"],
+    ] as const) {
       expect(dialer.step(1, at("wake"))).toEqual([]);
       expect(dialer.step(1, at(input))).toEqual([]);
       expect(dialer.state.type).toBe(state);
@@ -83,7 +86,10 @@ describe("Dialer", () => {
   });
 
   it("goes on with its backoff after 59 s of service, and starts anew after 60", () => {
-    for (const [service, second] of [[59_999, 400], [60_000, 250]] as const) {
+    for (const [service, second] of [
+      [59_999, 400],
+      [60_000, 250],
+    ] as const) {
       const dialer = new Dialer({ random: () => 1 });
       dialer.step(0, at("start"));
       failures(dialer, 0, 1);

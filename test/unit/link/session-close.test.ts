@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { isMeshError, MeshError } from "../../../src/core/errors.ts";
 import { SlabPool } from "../../../src/link/slab.ts";
 import { FRAME } from "../../../src/wire/frame.ts";
@@ -103,7 +103,10 @@ describe("LinkSession.close", () => {
   });
 
   it("closes with what the engine throws at a frame; what is no MeshError is INTERNAL", () => {
-    for (const [thrown, code] of [[new MeshError("PROTOCOL_ERROR", "bad digest"), "PROTOCOL_ERROR"], [new TypeError("x"), "INTERNAL"]] as const) {
+    for (const [thrown, code] of [
+      [new MeshError("PROTOCOL_ERROR", "bad digest"), "PROTOCOL_ERROR"],
+      [new TypeError("x"), "INTERNAL"],
+    ] as const) {
       const pair = new Pair().start();
       pair.b.onFrame = () => {
         throw thrown;

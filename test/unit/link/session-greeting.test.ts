@@ -39,7 +39,10 @@ describe("LinkSession greeting", () => {
   });
 
   it("takes the smaller minor version", () => {
-    const pair = new Pair({ greeting: greetingOf("alpha", { versionMinor: 7 }) }, { greeting: greetingOf("beta", { versionMinor: 3 }) }).start();
+    const pair = new Pair(
+      { greeting: greetingOf("alpha", { versionMinor: 7 }) },
+      { greeting: greetingOf("beta", { versionMinor: 3 }) },
+    ).start();
     expect(pair.a.session.versionMinor).toBe(3);
     expect(pair.b.session.versionMinor).toBe(3);
   });

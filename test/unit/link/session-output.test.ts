@@ -77,7 +77,10 @@ describe("LinkSession output", () => {
     pair.a.session.sendLink(FRAME.pull, Uint8Array.of(1, 2, 3));
     pair.a.session.sendLink(13, Uint8Array.of(4));
     pair.settle();
-    expect(pair.b.frames.map(({ kind, bytes }) => [kind, ...bytes])).toEqual([[FRAME.pull, 1, 2, 3], [13, 4]]);
+    expect(pair.b.frames.map(({ kind, bytes }) => [kind, ...bytes])).toEqual([
+      [FRAME.pull, 1, 2, 3],
+      [13, 4],
+    ]);
     expect(pair.b.session.state).toBe("up");
   });
 
@@ -167,7 +170,8 @@ describe("LinkSession output", () => {
     }
     release(pair);
     const got = new Map<string, number[]>();
-    for (const frame of pair.b.frames) got.set(`${frame.kind} ${frame.id}`, [...(got.get(`${frame.kind} ${frame.id}`) ?? []), frame.length]);
+    for (const frame of pair.b.frames)
+      got.set(`${frame.kind} ${frame.id}`, [...(got.get(`${frame.kind} ${frame.id}`) ?? []), frame.length]);
     expect(got).toEqual(sent);
     expect(pair.a.session.queuedBytes).toBe(0);
   });

@@ -263,4 +263,3 @@ export function routed(kind: number, serial: number, length = 256, flags = 0): U
 export function send(end: End, bytes: Uint8Array): boolean {
   return end.session.sendRouted(bytes, 0, bytes.length);
 }
-

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { isMeshError, MeshError } from "../../../src/core/errors.ts";
 import { Fields } from "../../../src/wire/check.ts";
 import { decode, encode, type Plain } from "../../../src/wire/codec.ts";
@@ -76,8 +76,16 @@ describe("Fields", () => {
   it("answers with a value of its type or PROTOCOL_ERROR, whatever is there", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 2 }), (value) => {
-        const given = fields({ x: value as Plain });
-        const reads = [() => given.number("x"), () => given.integer("x"), () => given.string("x"), () => given.boolean("x"), () => given.nodeId("x"), () => given.bytes("x", 9), () => given.strings("x", 9, () => true)];
+        const given = new Fields({ x: value as Plain }, "a thing");
+        const reads = [
+          () => given.number("x"),
+          () => given.integer("x"),
+          () => given.string("x"),
+          () => given.boolean("x"),
+          () => given.nodeId("x"),
+          () => given.bytes("x", 9),
+          () => given.strings("x", 9, () => true),
+        ];
         for (const read of reads) {
           try {
             read();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { Packr } from "msgpackr";
 import { isMeshError } from "../../../src/core/errors.ts";
 import { LIMITS } from "../../../src/core/limits.ts";
@@ -61,7 +61,8 @@ describe("encode and decode", () => {
   });
 
   it("give back large numbers as numbers", () => {
-    for (const given of [0, -1, 255, 65_536, 2 ** 32, 2 ** 40, Number.MAX_SAFE_INTEGER, -(2 ** 40), 0.1, 1e300]) expect(decode(encode(given))).toBe(given);
+    for (const given of [0, -1, 255, 65_536, 2 ** 32, 2 ** 40, Number.MAX_SAFE_INTEGER, -(2 ** 40), 0.1, 1e300])
+      expect(decode(encode(given))).toBe(given);
   });
 });
 
@@ -69,7 +70,12 @@ describe("decode", () => {
   it("ends any bytes in data or a typed error, quickly", () => {
     const garbage = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),
-      fc.array(fc.constantFrom(0x80, 0x81, 0x90, 0x91, 0x9f, 0xa1, 0xc0, 0xc1, 0xc4, 0xc7, 0xd4, 0xd9, 0xdc, 0xde, 0xdf, 0x00, 0x01, 0x72, 0x40), { maxLength: 60 }).map((list) => Uint8Array.from(list)),
+      fc
+        .array(
+          fc.constantFrom(0x80, 0x81, 0x90, 0x91, 0x9f, 0xa1, 0xc0, 0xc1, 0xc4, 0xc7, 0xd4, 0xd9, 0xdc, 0xde, 0xdf, 0x00, 0x01, 0x72, 0x40),
+          { maxLength: 60 },
+        )
+        .map((list) => Uint8Array.from(list)),
       fc.tuple(value, fc.nat(), fc.integer({ min: 0, max: 255 })).map(([given, at, changed]) => {
         const bytes = Uint8Array.from(encode(given));
         bytes[at % bytes.length] = changed;
@@ -108,7 +114,13 @@ describe("decode", () => {
   });
 
   it("refuses counts that promise more than there is, without taking memory for them", () => {
-    for (const head of [[0xdd, 0xff, 0xff, 0xff, 0xff], [0xdf, 0xff, 0xff, 0xff, 0xff], [0xc6, 0xff, 0xff, 0xff, 0xff], [0xdb, 0x7f, 0xff, 0xff, 0xff], [0xdc, 0xff, 0xff]]) {
+    for (const head of [
+      [0xdd, 0xff, 0xff, 0xff, 0xff],
+      [0xdf, 0xff, 0xff, 0xff, 0xff],
+      [0xc6, 0xff, 0xff, 0xff, 0xff],
+      [0xdb, 0x7f, 0xff, 0xff, 0xff],
+      [0xdc, 0xff, 0xff],
+    ]) {
       expect(codeOf(Uint8Array.from(head))).toBe("PROTOCOL_ERROR");
     }
   });
@@ -145,7 +157,11 @@ describe("decode", () => {
     const honest = encode({ node: "alpha", cost: 1 });
     const before = decode(honest);
     const records = new Packr({ useRecords: true });
-    for (const bytes of [records.pack({ node: "evil", cost: 2 }), Uint8Array.of(0xd4, 0x72, 0x40, 0x91, 0xa1, 0x61, 0x01), Uint8Array.of(0xd4, 0x72, 0x01, 0x90)]) {
+    for (const bytes of [
+      records.pack({ node: "evil", cost: 2 }),
+      Uint8Array.of(0xd4, 0x72, 0x40, 0x91, 0xa1, 0x61, 0x01),
+      Uint8Array.of(0xd4, 0x72, 0x01, 0x90),
+    ]) {
       codeOf(bytes);
       expect(decode(honest)).toEqual(before);
     }

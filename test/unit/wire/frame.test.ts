@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { LIMITS } from "../../../src/core/limits.ts";
 import {
   FIRST_ROUTED_KIND,

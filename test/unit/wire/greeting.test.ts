@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { isMeshError, MeshError } from "../../../src/core/errors.ts";
 import { nodeId } from "../../../src/core/ids.ts";
 import { encode, type Plain } from "../../../src/wire/codec.ts";
@@ -99,7 +99,13 @@ describe("encodeKeepalive and decodeKeepalive", () => {
   });
 
   it("refuse what is no time", () => {
-    for (const body of [new Uint8Array(0), new Uint8Array(7), new Uint8Array(9), encodeKeepalive(Number.NaN), encodeKeepalive(Number.NEGATIVE_INFINITY)]) {
+    for (const body of [
+      new Uint8Array(0),
+      new Uint8Array(7),
+      new Uint8Array(9),
+      encodeKeepalive(Number.NaN),
+      encodeKeepalive(Number.NEGATIVE_INFINITY),
+    ]) {
       expect(codeOf(() => decodeKeepalive(body))).toBe("PROTOCOL_ERROR");
     }
   });

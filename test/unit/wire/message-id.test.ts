@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { isMessageId, type MessageId, messageId } from "../../../src/core/ids.ts";
 import { readMessageId, writeMessageId } from "../../../src/wire/message-id.ts";
 

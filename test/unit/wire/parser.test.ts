@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { isMeshError } from "../../../src/core/errors.ts";
 import { LIMITS } from "../../../src/core/limits.ts";
 import { FRAME, LINK_HEADER, writeLinkHeader } from "../../../src/wire/frame.ts";
@@ -61,7 +61,9 @@ describe("FrameParser", () => {
   });
 
   it("ends any bytes in frames or one typed error, the same whole and byte by byte", () => {
-    const garbage = fc.array(fc.oneof(fc.uint8Array({ maxLength: 40 }), someFrames.map(join), fc.constant(new Uint8Array(3))), { maxLength: 6 });
+    const garbage = fc.array(fc.oneof(fc.uint8Array({ maxLength: 40 }), someFrames.map(join), fc.constant(new Uint8Array(3))), {
+      maxLength: 6,
+    });
     fc.assert(
       fc.property(garbage, sizes, (parts, cuts) => {
         const bytes = join(parts);
@@ -79,7 +81,10 @@ describe("FrameParser", () => {
     const seen: [Uint8Array, number, number][] = [];
     new FrameParser((bytes, _view, start, end) => seen.push([bytes, start, end])).push(chunk);
     expect(seen.map(([bytes]) => bytes === chunk)).toEqual([true, true]);
-    expect(seen.map(([, start, end]) => [start, end])).toEqual([[0, 13], [13, 28]]);
+    expect(seen.map(([, start, end]) => [start, end])).toEqual([
+      [0, 13],
+      [13, 28],
+    ]);
   });
 
   it("reads a chunk that is a part of a larger buffer", () => {
