@@ -138,7 +138,8 @@ export class Destination {
     conversation.phase = "refused";
     conversation.error = error;
     if (conversation.durable) this.#journal.remove(id);
-    this.#receipt(conversation.peer, id, { type: "refused", error });
+    conversation.receiptDue = true;
+    this.#mark(conversation);
     this.#timers.set(id, now + REFUSAL);
   }
 
@@ -277,6 +278,7 @@ export class Destination {
   }
 
   routesChanged(now: Instant): void {
+    this.unblock();
     for (const conversation of this.#conversations.values()) {
       if (!conversation.down.outstanding || conversation.detached) continue;
       conversation.wait = RESEND.first;
@@ -364,7 +366,6 @@ export class Destination {
   /** A copy of a message that is known: say again what was said. */
   #again(conversation: Conversation): void {
     if (conversation.phase === "journaling" || conversation.phase === "offered") return;
-    if (conversation.error !== undefined) return this.#receipt(conversation.peer, conversation.id, { type: "refused", error: conversation.error });
     conversation.receiptDue = true;
     conversation.detached = false;
     if (conversation.down.outstanding) conversation.down.goBack();
@@ -373,6 +374,12 @@ export class Destination {
 
   #pump(now: Instant, conversation: Conversation): void {
     const { down, id, peer } = conversation;
+    // A sender that has just joined may be known here a moment later than its message.
+    if (!this.#port.hasRoute(peer.high, peer.low)) {
+      this.#stalled.add(conversation);
+      return;
+    }
+    if (conversation.phase === "refused") return this.#sayRefused(conversation);
     let sent = false;
     while (!conversation.detached) {
       if (this.#port.congested(peer.high, peer.low)) {
@@ -390,6 +397,12 @@ export class Destination {
       this.#receipt(peer, id, { type: "accepted" }, conversation.hold ? FLAG.hold : 0);
     }
     if (sent && this.#timers.get(id) === undefined) this.#timers.set(id, now + conversation.wait);
+  }
+
+  #sayRefused(conversation: Conversation): void {
+    if (conversation.error === undefined || !conversation.receiptDue) return;
+    conversation.receiptDue = false;
+    this.#receipt(conversation.peer, conversation.id, { type: "refused", error: conversation.error });
   }
 
   #due(now: Instant, conversation: Conversation): void {

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { NodeOptions } from "../config/options.ts";
-import { type MeshError, MeshError as Failure } from "../core/errors.ts";
+import { MeshError } from "../core/errors.ts";
 import type { MeshNode } from "./api.ts";
 import { createNode } from "./create.ts";
+import { abortable } from "./sent-work.ts";
 
 export interface ConnectOptions {
   readonly peers: readonly string[];
@@ -16,19 +17,27 @@ export interface ConnectOptions {
 export async function connectMesh(options: ConnectOptions): Promise<MeshNode> {
   const timeout = options.timeout ?? 5_000;
   const refusals = new Map<string, string>();
-  let fatal: MeshError | undefined;
+  let failed = (): void => undefined;
+  const allFailed = new Promise<"failed">((resolve) => {
+    failed = () => resolve("failed");
+  });
   const node = await createNode(
     { ...options.config, id: `cli-${randomBytes(6).toString("hex")}`, listen: [], peers: options.peers, plugins: {} },
-    { ephemeral: true, onFatal: (error) => (fatal = error), onPeerFailed: (url, error) => refusals.set(url, error.message) },
+    {
+      ephemeral: true,
+      onPeerFailed: (url, error) => {
+        refusals.set(url, error.message);
+        if (refusals.size >= options.peers.length) failed();
+      },
+    },
   );
-  const events = node.events(options.signal === undefined ? {} : { signal: options.signal });
-  const timer = setTimeout(() => void node.close(), timeout);
+  const linked = firstLink(node);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<"late">((resolve) => {
+    timer = setTimeout(() => resolve("late"), timeout);
+  });
   try {
-    for await (const event of events) {
-      if (event.type === "link-up") return node;
-      if (fatal !== undefined) throw fatal;
-      if (refusals.size >= options.peers.length) break;
-    }
+    if ((await abortable(Promise.race([linked, allFailed, late]), options.signal)) === "linked") return node;
   } catch (error) {
     await node.close();
     throw error;
@@ -37,5 +46,10 @@ export async function connectMesh(options: ConnectOptions): Promise<MeshNode> {
   }
   await node.close();
   const why = [...refusals.values()].join("; ");
-  throw new Failure("UNREACHABLE_MESH", `no peer answers at ${options.peers.join(", ")}${why === "" ? ` within ${timeout} ms` : `: ${why}`}; is a node running there? Say where with --peer`);
+  throw new MeshError("UNREACHABLE_MESH", `no peer answers at ${options.peers.join(", ")}${why === "" ? ` within ${timeout} ms` : `: ${why}`}; is a node running there? Say where with --peer`);
+}
+
+async function firstLink(node: MeshNode): Promise<"linked" | "failed"> {
+  for await (const event of node.events()) if (event.type === "link-up") return "linked";
+  return "failed";
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { NodeConfig } from "../config/node-config.ts";
 import { type NodeOptions, resolveOptions } from "../config/options.ts";
 import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
-import { type Logger, SILENT } from "../core/log.ts";
+import type { Logger } from "../core/log.ts";
 import { ResourceStack } from "../core/resources.ts";
 import { PluginHost } from "../plugin/host.ts";
 import { describeHolder, removeHolder, writeHolder } from "../storage/holder.ts";
@@ -41,6 +41,8 @@ export interface CreateExtra {
   readonly onFatal?: (error: MeshError) => void;
   /** Lives for one command: parks nothing, carries nothing, is gone when its link is. */
   readonly ephemeral?: boolean;
+  /** A configured peer could not be reached, or refused. */
+  readonly onPeerFailed?: (url: string, error: MeshError) => void;
   /** In place of the real ones. */
   readonly transports?: Transports;
   /** Asked again at each `reload()`. */
@@ -82,6 +84,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   const events = new Emitter<MeshEvent>();
   const metrics = new Metrics({ node: id, version: VERSION });
   const warnings = new Map<string, string>();
+  const troubles = new Map<string, string>();
   if (config.insecure && urls.some((url) => !isLoopback(url.host) && (url.scheme === "tcp" || url.scheme === "ws"))) {
     warnings.set("insecure", "this node listens beyond loopback without certificates: whoever reaches it may run work here");
   }
@@ -95,7 +98,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   const env = realEnvironment(transports, store);
   const changes = new Changes(() => env.now());
   const worker: Worker = new Worker(() => engine, {
-    machine: new WorkMachine({ maxConcurrent: config.work.maxConcurrent, queue: config.work.queue }),
+    machine: new WorkMachine({ node: id, maxConcurrent: config.work.maxConcurrent, queue: config.work.queue }),
     host: new PluginHost({ node: id, onEnded: (work, outcome) => worker.ended(work, outcome) }),
     onLoad: (running, queued) => load.set(running, queued),
     onAccepted: (work, directive, peer) => {
@@ -131,6 +134,14 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
         changes,
         metrics,
         fatal,
+        peerFailed: (url, error) => {
+          extra.onPeerFailed?.(url, error);
+          // Dialling goes on for ever: the same trouble is said once.
+          if (troubles.get(url) === error.message) return log.debug({ url, code: error.code, error: error.message }, "peer not reached");
+          troubles.set(url, error.message);
+          log.warn({ event: "peer-failed", url, code: error.code, error: error.message }, "peer not reached");
+          changes.tell();
+        },
         engine: () => engine,
         node: () => node,
         persist: (epoch) => void saveLife(store, life, epoch).catch((error: unknown) => log.error({ error: toMeshError(error).message }, "the epoch could not be stored")),
@@ -245,12 +256,13 @@ interface EventSources {
   readonly changes: Changes;
   readonly metrics: Metrics;
   readonly fatal: (error: MeshError) => void;
+  readonly peerFailed: (url: string, error: MeshError) => void;
   readonly engine: () => Engine;
   readonly node: () => Node;
   readonly persist: (epoch: number) => void;
 }
 
-function engineEvents({ log, events, changes, metrics, fatal, engine, node, persist }: EventSources): EngineEvents {
+function engineEvents({ log, events, changes, metrics, fatal, peerFailed, engine, node, persist }: EventSources): EngineEvents {
   return {
     onNode: (type, id) => {
       log.info({ event: type, peer: id }, type === "node-up" ? "node up" : "node down");
@@ -279,6 +291,7 @@ function engineEvents({ log, events, changes, metrics, fatal, engine, node, pers
     },
     onEchoReply: (id, reply) => node().onEchoReply(id, reply),
     onFatal: fatal,
+    onPeerFailed: peerFailed,
     onWarning: (message, error) => {
       log.warn({ code: error.code, error: error.message }, message);
       events.emit({ type: "warning", message: `${message}: ${error.message}`, data: error.data });

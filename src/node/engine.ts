@@ -39,6 +39,8 @@ export interface EngineEvents {
   /** This node must stop: another live one has its id. */
   onFatal(error: MeshError): void;
   onWarning(message: string, error: MeshError): void;
+  /** A configured peer could not be reached, or refused. */
+  onPeerFailed(url: string, error: MeshError): void;
   /** To be stored before this node advertises more. */
   onPersist(epoch: number): void;
 }
@@ -99,7 +101,7 @@ export class Engine {
       onWritable: () => this.#writable(),
       onDropped: () => this.counts.droppedFrames++,
       onFatal: (error) => handlers.events.onFatal(error),
-      onRefused: (url, error) => handlers.events.onWarning(`the link with ${url} failed`, error),
+      onRefused: (url, error) => handlers.events.onPeerFailed(url, error),
       markDirty: () => this.#schedule(),
     });
     this.delivery = new Delivery(

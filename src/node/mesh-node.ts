@@ -35,6 +35,7 @@ export interface MeshNodeParts {
 }
 
 const CALL: number = 10_000;
+const ASK_AGAIN = 200;
 /** How long a node that has just started waits for its first links before it says that it has not heard of a node. */
 const SETTLE = 2_000;
 
@@ -272,21 +273,29 @@ export class Node implements MeshNode {
   async #echo(node: NodeId, reach: number | undefined, options: CallOptions): Promise<{ rtt: number; reply: EchoReply }> {
     this.#checkOpen();
     const { engine } = this.#parts;
-    const id = v4() as MessageId;
     const timeout = options.timeout ?? CALL;
+    const until = engine.now() + timeout;
+    const asked: MessageId[] = [];
     let timer: NodeJS.Timeout | undefined;
     try {
       const answered = new Promise<{ rtt: number; reply: EchoReply }>((resolve, reject) => {
-        const sentAt = engine.now();
-        this.#echoes.set(id, (reply) => resolve({ rtt: engine.now() - sentAt, reply }));
-        timer = setTimeout(() => reject(new MeshError("TIMEOUT", `${node} did not answer within ${timeout} ms`, { data: { node } })), timeout);
-        if (!engine.delivery.echo.ask(id, node, reach)) reject(new MeshError("NO_ROUTE", `there is no route to ${node}`, { data: { node } }));
-        engine.poke();
+        // Asked again at growing distances: the way back may be known there a moment later than the way there is here.
+        const ask = (wait: number): void => {
+          if (engine.now() >= until) return reject(new MeshError("TIMEOUT", `${node} did not answer within ${timeout} ms`, { data: { node } }));
+          const id = v4() as MessageId;
+          const sentAt = engine.now();
+          asked.push(id);
+          this.#echoes.set(id, (reply) => resolve({ rtt: engine.now() - sentAt, reply }));
+          if (!engine.delivery.echo.ask(id, node, reach)) return reject(new MeshError("NO_ROUTE", `there is no route to ${node}`, { data: { node } }));
+          engine.poke();
+          timer = setTimeout(() => ask(wait * 2), Math.max(0, Math.min(wait, until - engine.now())));
+        };
+        ask(ASK_AGAIN);
       });
       return await abortable(answered, options.signal);
     } finally {
       clearTimeout(timer);
-      this.#echoes.delete(id);
+      for (const id of asked) this.#echoes.delete(id);
     }
   }
 }

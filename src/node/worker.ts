@@ -38,6 +38,7 @@ export class Worker implements Wakeable {
   readonly #engine: () => Engine;
   readonly #options: WorkerOptions;
   readonly #jobs = new Map<MessageId, Job>();
+  #plugins: ReadonlyMap<string, PluginFacts> = new Map();
 
   /** `engine` is asked for once the node is whole: the two know each other. */
   constructor(engine: () => Engine, options: WorkerOptions) {
@@ -67,6 +68,7 @@ export class Worker implements Wakeable {
 
   /** The plugins that may be asked for from now on. */
   setPlugins(plugins: readonly PluginFacts[]): void {
+    this.#plugins = new Map(plugins.map((plugin) => [plugin.name, plugin]));
     this.#step({ type: "plugins", plugins });
   }
 
@@ -79,9 +81,18 @@ export class Worker implements Wakeable {
     return this.#options.machine.idle;
   }
 
+  get host(): PluginHost {
+    return this.#options.host;
+  }
+
+  /** Ends all that runs. */
+  abortAll(error: MeshError): void {
+    for (const id of [...this.#jobs.keys()]) this.#step({ type: "cancel", id, error });
+  }
+
   events(): DestinationEvents {
     return {
-      isIdempotent: (directive) => this.#options.machine.isIdempotent(directive),
+      isIdempotent: (directive) => this.#isIdempotent(directive),
       onRequest: (request) => this.#request(request),
       onConfirm: (id) => this.#step({ type: "confirm", id }),
       onCancel: (id, error) => this.#step({ type: "cancel", id, error }),
@@ -119,6 +130,11 @@ export class Worker implements Wakeable {
       hold: request.hold,
       ...(request.deadline === undefined ? {} : { deadline: request.deadline }),
     });
+  }
+
+  #isIdempotent(directive: string): boolean {
+    const [plugin = "", action = ""] = directive.split(":");
+    return this.#plugins.get(plugin)?.actions.get(action)?.idempotent ?? false;
   }
 
   #step(input: WorkInput): void {

@@ -32,12 +32,11 @@ async function drain(responses: AsyncIterable<Payload | ChannelResponse>, signal
   const iterator = responses[Symbol.asyncIterator]();
   let turnAt = performance.now() + SLICE;
   let count = 0;
-  const stop = aborted(signal);
   try {
     for (;;) {
-      const next = await (stop.active ? Promise.race([iterator.next(), stop.promise]) : iterator.next());
-      if (next === STOPPED || signal.aborted) throw signal.reason;
+      const next = await iterator.next();
       if (next.done === true) return;
+      if (signal.aborted) throw signal.reason;
       await send(next.value, signal, sink);
       if (++count % LOOK_EVERY === 0 && performance.now() > turnAt) {
         await nextTurn();
@@ -45,7 +44,6 @@ async function drain(responses: AsyncIterable<Payload | ChannelResponse>, signal
       }
     }
   } finally {
-    stop.release();
     // A plugin that is in the middle of something ends when it can; the node does not wait for it here.
     void Promise.resolve(iterator.return?.()).catch(() => undefined);
   }
@@ -87,23 +85,6 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<Payload | Chann
 
 function isChannelResponse(value: unknown): value is ChannelResponse {
   return typeof value === "object" && value !== null && CHANNELS.has(value);
-}
-
-const STOPPED = Symbol("stopped");
-
-function aborted(signal: AbortSignal): { readonly promise: Promise<typeof STOPPED>; readonly active: boolean; release(): void } {
-  let listener: (() => void) | undefined;
-  const promise = new Promise<typeof STOPPED>((resolve) => {
-    listener = () => resolve(STOPPED);
-    signal.addEventListener("abort", listener, { once: true });
-  });
-  return {
-    promise,
-    active: true,
-    release() {
-      if (listener !== undefined) signal.removeEventListener("abort", listener);
-    },
-  };
 }
 
 /** What the sender is told of what a plugin threw: a code, a message, never a stack. */

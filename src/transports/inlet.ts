@@ -36,8 +36,10 @@ export class Inlet {
   /** `chunk` may be reused by the caller afterwards. Returns whether the source should go on. */
   take(chunk: Uint8Array): boolean {
     if (this.#discarding || this.#end !== undefined) return true;
-    if (this.#handlers !== undefined && !this.#paused && this.#held.length === 0) this.#handlers.onData(chunk);
-    else this.#held.push(Uint8Array.prototype.slice.call(chunk));
+    // A Buffer's slice() shares memory where a Uint8Array's copies: who keeps what it sliced would see it overwritten.
+    const plain = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    if (this.#handlers !== undefined && !this.#paused && this.#held.length === 0) this.#handlers.onData(plain);
+    else this.#held.push(plain.slice());
     return !this.#paused && this.#handlers !== undefined;
   }
 

@@ -4,7 +4,7 @@ import type { MeshUrl } from "./url.ts";
 
 /** What a pipe tells its owner. After `onClose` nothing more comes. */
 export interface PipeHandlers {
-  /** `chunk` is valid only during the call: copy what you keep. */
+  /** `chunk` is valid only during the call: copy what you keep. It is never a Buffer. */
   onData(chunk: Uint8Array): void;
   /** The pipe takes bytes again after a `write` that returned false. */
   onDrain(): void;

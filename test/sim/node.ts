@@ -86,6 +86,7 @@ export class SimNode {
             this.fatal = error;
           },
           onWarning: () => undefined,
+          onPeerFailed: () => undefined,
           onPersist: (epoch) => {
             disk.epoch = Math.max(disk.epoch, epoch);
           },
