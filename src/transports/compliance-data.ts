@@ -127,6 +127,19 @@ export const DATA_CASES: Cases = {
     await listener.close();
   },
 
+  async "keeps what was written before the close for a reader that is paused"(subject) {
+    const { near, far, atFar, end } = await openPair(subject);
+    far.pause();
+    near.write(new Uint8Array(1000));
+    near.close();
+    await quiet(50);
+    assert.deepEqual([atFar.received, atFar.closes], [0, 0]);
+    far.resume();
+    await atFar.closed();
+    assert.equal(atFar.received, 1000);
+    await end();
+  },
+
   "closes for both when the dialling end closes": (subject) => closes(subject, "near", false),
   "closes for both when the listening end closes": (subject) => closes(subject, "far", false),
   "closes for both when the dialling end aborts": (subject) => closes(subject, "near", true),
@@ -138,6 +151,17 @@ export const DATA_CASES: Cases = {
     for (let at = 0; at < 32; at++) near.write(new Uint8Array(MiB));
     near.close();
     await within(2_000, "the close", atNear.closed());
+    await end();
+  },
+
+  async "tells who closes of no error although the other end aborts meanwhile"(subject) {
+    const { near, far, atNear, end } = await openPair(subject);
+    far.pause();
+    for (let at = 0; at < 32; at++) near.write(new Uint8Array(MiB));
+    near.close();
+    far.close(true);
+    await atNear.closed();
+    assert.equal(atNear.error, undefined);
     await end();
   },
 

@@ -43,7 +43,6 @@ export class WsPipe implements Pipe {
     });
     ws.on("close", (code) => {
       clearTimeout(this.#deadline);
-      this.#pending = 0;
       if (!UNREMARKABLE.has(code)) this.#error ??= closeError(this.remote, code);
       this.#inlet.close(this.#closing ? undefined : this.#error);
     });
@@ -70,7 +69,7 @@ export class WsPipe implements Pipe {
   #send(bytes: Uint8Array, done: (() => void) | undefined): void {
     this.#pending += bytes.length;
     this.#ws.send(bytes, { binary: true, compress: false }, () => {
-      if (this.#ws.readyState !== WebSocket.CLOSED) this.#pending -= bytes.length;
+      this.#pending -= bytes.length;
       done?.();
       if (!this.#full || this.#pending > 0) return;
       this.#full = false;

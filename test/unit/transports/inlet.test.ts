@@ -76,7 +76,15 @@ describe("Inlet", () => {
     expect(events).toEqual(["a", "b"]);
   });
 
-  test("drops everything after discard, and closes without waiting for a resume", async () => {
+  test("drops what comes after discard, and asks for more of it, so that the end comes", () => {
+    const { events, inlet, open } = watched();
+    open();
+    inlet.discard();
+    expect(inlet.take(bytes("a"))).toBe(true);
+    expect(events).toEqual([]);
+  });
+
+  test("drops what was kept at discard, and closes without waiting for a resume", async () => {
     const { events, inlet, open } = watched();
     open();
     inlet.pause();
