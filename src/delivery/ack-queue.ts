@@ -8,37 +8,38 @@ import type { Frames } from "./frames.ts";
 const LINGER: Millis = 5;
 const MOST = 128;
 
-interface Batch {
+/** Something that has an acknowledgement to give, and says how matters stand when it is asked. */
+export interface AckSource {
   readonly to: NodeHash;
-  readonly entries: Acknowledgement[];
-  urgent: boolean;
+  take(): Acknowledgement;
 }
 
-/** Gathers acknowledgements by destination, so that many small works cost few frames. */
+/** Gathers acknowledgements by destination, so that many small works cost few frames, and a stream that moves fast few entries. */
 export class AckQueue {
   readonly #frames: Frames;
-  readonly #batches = new NodeHashMap<Batch>();
+  readonly #urgent = new Set<AckSource>();
+  readonly #lingering = new Set<AckSource>();
   #due: Instant | undefined;
 
   constructor(frames: Frames) {
     this.#frames = frames;
   }
 
-  add(now: Instant, to: NodeHash, entry: Acknowledgement, urgent: boolean): void {
-    let batch = this.#batches.get(to.high, to.low);
-    if (batch === undefined) {
-      batch = { to, entries: [], urgent: false };
-      this.#batches.set(to.high, to.low, batch);
+  /** Urgent: to leave at the end of this tick; else within 5 ms. */
+  add(now: Instant, source: AckSource, urgent: boolean): void {
+    if (urgent) {
+      this.#lingering.delete(source);
+      this.#urgent.add(source);
+    } else if (!this.#urgent.has(source)) {
+      this.#lingering.add(source);
+      this.#due ??= now + LINGER;
     }
-    batch.entries.push(entry);
-    if (urgent) batch.urgent = true;
-    if (batch.entries.length >= MOST) this.#send(batch);
-    else this.#due ??= now + LINGER;
   }
 
-  /** At the end of a tick: sends what is urgent. */
+  /** At the end of a tick: sends what is urgent, and what lingers if it is much. */
   flush(): void {
-    for (const batch of this.#batches.values()) if (batch.urgent) this.#send(batch);
+    if (this.#urgent.size > 0) this.#send(this.#urgent);
+    if (this.#lingering.size >= MOST) this.#send(this.#lingering);
   }
 
   nextWake(): Instant | undefined {
@@ -48,16 +49,30 @@ export class AckQueue {
   wake(now: Instant): void {
     if (this.#due === undefined || now < this.#due) return;
     this.#due = undefined;
-    for (const batch of this.#batches.values()) this.#send(batch);
-    this.#batches.clear();
+    if (this.#lingering.size > 0) this.#send(this.#lingering);
   }
 
-  #send(batch: Batch): void {
-    if (batch.entries.length === 0) return;
-    const frame = encodeAcknowledgements(batch.entries);
-    this.#frames.address(frame, { kind: FRAME.ack, to: batch.to });
+  #send(sources: Set<AckSource>): void {
+    const batches = new NodeHashMap<{ readonly to: NodeHash; entries: Acknowledgement[] }>();
+    for (const source of sources) {
+      const { to } = source;
+      let batch = batches.get(to.high, to.low);
+      if (batch === undefined) {
+        batch = { to, entries: [] };
+        batches.set(to.high, to.low, batch);
+      }
+      batch.entries.push(source.take());
+      if (batch.entries.length < MOST) continue;
+      this.#sendBatch(batch.to, batch.entries);
+      batch.entries = [];
+    }
+    sources.clear();
+    for (const { to, entries } of batches.values()) if (entries.length > 0) this.#sendBatch(to, entries);
+  }
+
+  #sendBatch(to: NodeHash, entries: readonly Acknowledgement[]): void {
+    const frame = encodeAcknowledgements(entries);
+    this.#frames.address(frame, { kind: FRAME.ack, to });
     this.#frames.transmit(frame);
-    batch.entries.length = 0;
-    batch.urgent = false;
   }
 }

@@ -11,7 +11,7 @@ import { FLAG, FRAME, type RoutedHeader } from "../wire/frame.ts";
 import { readMessage } from "../wire/message.ts";
 import { encodeError, encodeReceipt, type Receipt } from "../wire/outcome.ts";
 import { endRecord, finishRecord, recordHead, runningRecord, type WorkEnd } from "../wire/record.ts";
-import type { AckQueue } from "./ack-queue.ts";
+import type { AckQueue, AckSource } from "./ack-queue.ts";
 import type { Frames } from "./frames.ts";
 import { Journal } from "./journal.ts";
 import type { DeliveryPort, DestinationEvents, ResponseFacts } from "./ports.ts";
@@ -40,6 +40,10 @@ interface Conversation {
   detached: boolean;
   blocked: boolean;
   wait: Millis;
+  /** The sender asked how far the payload has come. */
+  probed: boolean;
+  /** The payload's acknowledgements. */
+  readonly acks: AckSource;
 }
 
 const RESEND = { first: 1_000, most: 15_000 } as const;
@@ -187,7 +191,7 @@ export class Destination {
     const conversation = this.#conversations.get(id);
     if (conversation?.up === undefined) return;
     conversation.up.consume(count);
-    this.#acknowledge(now, conversation, conversation.up, false);
+    this.#acknowledge(now, conversation, conversation.up);
   }
 
   /** How many responses so far. */
@@ -201,7 +205,10 @@ export class Destination {
     if (conversation === undefined || up === undefined) return this.#unknown(chunk.from, id);
     const whole = up.whole;
     const fresh = up.receive(chunk.offset, chunk.bytes, chunk.fin);
-    if (chunk.probe) up.probed();
+    if (chunk.probe) {
+      up.probed();
+      conversation.probed = true;
+    }
     // What comes after the work has ended is read by nobody: taken, so that its sender can finish.
     if (conversation.phase === "ended") {
       up.consume(LIMITS.credit);
@@ -209,7 +216,7 @@ export class Destination {
       if (fresh !== undefined) this.#events.onPayloadBytes(id, fresh);
       if (!whole && up.whole) this.#events.onPayloadEnd(id);
     }
-    this.#acknowledge(now, conversation, up, chunk.probe);
+    this.#acknowledge(now, conversation, up);
   }
 
   onAck(now: Instant, ack: Acknowledgement, from: NodeHash): void {
@@ -329,6 +336,13 @@ export class Destination {
       detached: false,
       blocked: false,
       wait: RESEND.first,
+      probed: false,
+      acks: {
+        get to() {
+          return conversation.peer;
+        },
+        take: () => acknowledgementOf(conversation),
+      },
     };
     this.#conversations.set(facts.id, conversation);
     return conversation;
@@ -436,12 +450,10 @@ export class Destination {
     this.#port.markDirty();
   }
 
-  #acknowledge(now: Instant, conversation: Conversation, up: StreamReceiver, probed: boolean): void {
-    const need = up.need;
+  #acknowledge(now: Instant, conversation: Conversation, up: StreamReceiver): void {
+    const { need } = up;
     if (need === undefined) return;
-    const entry = { id: conversation.id, upward: true, gap: up.gap, probed, done: up.done, detached: false, generation: 0, offset: up.offset, window: up.window };
-    this.#acks.add(now, conversation.peer, entry, need === "now");
-    up.acknowledged();
+    this.#acks.add(now, conversation.acks, need === "now");
     if (need === "now") this.#port.markDirty();
   }
 
@@ -456,4 +468,12 @@ export class Destination {
   #reset(to: NodeHash, id: MessageId, error: MeshError): void {
     this.#frames.send({ kind: FRAME.reset, to, id }, encodeError(error));
   }
+}
+
+function acknowledgementOf(conversation: Conversation): Acknowledgement {
+  const { id, up, probed } = conversation;
+  const entry = { id, upward: true, gap: up?.gap ?? false, probed, done: up?.done ?? true, detached: false, generation: 0, offset: up?.offset ?? 0, window: up?.window ?? 0 };
+  conversation.probed = false;
+  up?.acknowledged();
+  return entry;
 }

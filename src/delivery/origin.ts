@@ -9,7 +9,7 @@ import { encode } from "../wire/codec.ts";
 import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
 import { layMessage } from "../wire/message.ts";
 import { encodeError, type Notice, type Receipt } from "../wire/outcome.ts";
-import type { AckQueue } from "./ack-queue.ts";
+import type { AckQueue, AckSource } from "./ack-queue.ts";
 import type { Frames } from "./frames.ts";
 import type { MessageIds } from "./message-ids.ts";
 import { Outbox } from "./outbox.ts";
@@ -33,7 +33,7 @@ export interface SendRequest {
 /** How far a message has come, as its origin knows. */
 export type OriginPhase = "storing" | "waiting" | "sent" | "parked" | "attaching" | "accepted" | "over";
 
-interface Conversation {
+interface Conversation extends AckSource {
   readonly id: MessageId;
   readonly node: NodeId;
   readonly to: NodeHash;
@@ -54,6 +54,8 @@ interface Conversation {
   up: StreamSender | undefined;
   inputBlocked: boolean;
   attachFrom: number;
+  /** The worker asked how far the responses have come. */
+  probed: boolean;
 }
 
 const RESEND = { first: 1_000, most: 15_000 } as const;
@@ -161,7 +163,7 @@ export class Origin {
     const conversation = this.#live.get(id);
     if (conversation === undefined) return;
     conversation.down.consume(count);
-    this.#acknowledge(now, conversation, false);
+    this.#acknowledge(now, conversation);
     if (conversation.down.done) this.#forget(conversation);
   }
 
@@ -180,7 +182,7 @@ export class Origin {
   detach(now: Instant, id: MessageId): void {
     const conversation = this.#live.get(id);
     if (conversation === undefined) return;
-    if (conversation.phase === "accepted") this.#acks.add(now, conversation.to, { ...this.#state(conversation), detached: true }, true);
+    if (conversation.phase === "accepted") this.#acks.add(now, { to: conversation.to, take: () => ({ ...conversation.take(), detached: true }) }, true);
     this.#forget(conversation);
   }
 
@@ -229,18 +231,21 @@ export class Origin {
   onChunk(now: Instant, id: MessageId, chunk: { offset: number; bytes: Uint8Array; fin: boolean; probe: boolean; accepted: boolean; generation: number; from: NodeHash }): void {
     const conversation = this.#live.get(id);
     if (conversation === undefined) {
-      this.#acks.add(now, chunk.from, unknownReader(id, chunk.generation, chunk.offset), true);
+      this.#acks.add(now, { to: chunk.from, take: () => unknownReader(id, chunk.generation, chunk.offset) }, true);
       return;
     }
     if (chunk.generation !== conversation.generation) return;
     if (chunk.accepted || conversation.phase !== "accepted") this.#accepted(now, conversation);
     const whole = conversation.down.whole;
     const fresh = conversation.down.receive(chunk.offset, chunk.bytes, chunk.fin);
-    if (chunk.probe) conversation.down.probed();
+    if (chunk.probe) {
+      conversation.probed = true;
+      conversation.down.probed();
+    }
     if (fresh !== undefined) this.#events.onResponseBytes(id, fresh);
     if (!whole && conversation.down.whole) this.#events.onResponseEnd(id);
     if (this.#live.get(id) !== conversation) return;
-    this.#acknowledge(now, conversation, chunk.probe);
+    this.#acknowledge(now, conversation);
     if (conversation.down.done) this.#forget(conversation);
   }
 
@@ -302,7 +307,7 @@ export class Origin {
   /** A node began a new life: what it held in memory is gone. */
   restarted(now: Instant, node: NodeId): void {
     for (const conversation of this.#live.values()) {
-      if (conversation.phase === "accepted" && conversation.node === node) this.#acks.add(now, conversation.to, { ...this.#state(conversation), probed: false }, true);
+      if (conversation.phase === "accepted" && conversation.node === node) this.#acks.add(now, conversation, true);
       // What its store kept it will say again within this time; if not, it is lost there.
       if (conversation.phase === "parked" && conversation.parkedAt === node && conversation.custody) {
         conversation.custody = false;
@@ -348,6 +353,8 @@ export class Origin {
       generation: 0,
       inputBlocked: false,
       attachFrom: 0,
+      probed: false,
+      take: () => acknowledgementOf(conversation),
     };
     this.#live.set(facts.id, conversation);
     return conversation;
@@ -491,7 +498,7 @@ export class Origin {
       conversation.wait = Math.min(RESEND.most, conversation.wait * 2);
       return;
     }
-    this.#acks.add(now, conversation.to, this.#state(conversation), true);
+    this.#acks.add(now, conversation, true);
     this.#timers.set(conversation.id, now + WATCH);
     this.#port.markDirty();
   }
@@ -523,18 +530,13 @@ export class Origin {
     this.#port.markDirty();
   }
 
-  #state(conversation: Conversation): Acknowledgement {
+  #acknowledge(now: Instant, conversation: Conversation): void {
     const { down } = conversation;
-    return { id: conversation.id, upward: false, gap: down.gap, probed: false, done: down.done, detached: false, generation: conversation.generation, offset: down.offset, window: down.window };
-  }
-
-  #acknowledge(now: Instant, conversation: Conversation, probed: boolean): void {
-    const need = conversation.down.need;
+    const { need } = down;
     if (need === undefined) return;
     // The last word is enough, and nobody waits for it.
-    const urgent = need === "now" && !(conversation.down.whole && !conversation.down.done && !probed);
-    this.#acks.add(now, conversation.to, { ...this.#state(conversation), probed }, urgent && !conversation.down.done);
-    conversation.down.acknowledged();
+    const urgent = need === "now" && (conversation.probed || !down.whole);
+    this.#acks.add(now, conversation, urgent);
     if (urgent) this.#port.markDirty();
   }
 
@@ -563,6 +565,14 @@ export class Origin {
     this.#blocked.delete(conversation);
     this.#ids.ended(conversation.id);
   }
+}
+
+function acknowledgementOf(conversation: Conversation): Acknowledgement {
+  const { id, down, generation, probed } = conversation;
+  const entry = { id, upward: false, gap: down.gap, probed, done: down.done, detached: false, generation, offset: down.offset, window: down.window };
+  conversation.probed = false;
+  down.acknowledged();
+  return entry;
 }
 
 /** Nobody here reads this stream: it is kept for whoever attaches. */
