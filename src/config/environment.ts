@@ -1,6 +1,7 @@
 import { nearest } from "./nearest.ts";
 import type { Problem } from "./problems.ts";
 import { OTHER_VARIABLES, SETTINGS, type Setting } from "./settings.ts";
+import { splitList } from "./split-list.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -62,12 +63,6 @@ function fromText(text: string, { kind }: Pick<Setting, "kind">): unknown {
     case "list":
       return splitList(trimmed);
   }
-}
-
-/** `a, b c` as its three parts; `none` as no part. */
-export function splitList(text: string): string[] {
-  const parts = text.split(/[\s,]+/).filter((part) => part !== "");
-  return parts.length === 1 && parts[0] === "none" ? [] : parts;
 }
 
 /** Variables that look like a misspelt setting. Others that begin with RECEPTOR_ belong to somebody else (a service manager, say). */

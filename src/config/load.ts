@@ -3,13 +3,14 @@ import { relative, resolve } from "node:path";
 import { MeshError } from "../core/errors.ts";
 import { defaultDataDir } from "./data-dir.ts";
 import { type FileDocument, parseDocument } from "./document.ts";
-import { type Environment, environmentLayer, type Flags, flagLayer, splitList, type TextLayer } from "./environment.ts";
+import { type Environment, environmentLayer, type Flags, flagLayer, type TextLayer } from "./environment.ts";
 import { findConfigFile } from "./find.ts";
 import { check, type Checked, type CheckUrl, knownKeys, refuse, withoutNulls } from "./layer.ts";
 import type { NodeConfig } from "./node-config.ts";
 import { configInvalid, formatProblem, type Problem } from "./problems.ts";
 import { type Origin, type Layer, resolveLayers } from "./resolve.ts";
 import { type FileConfig, fileSchema } from "./schema.ts";
+import { splitList } from "./split-list.ts";
 
 export interface ConfigSources {
   /** The file to read; default: see `findConfigFile`. */

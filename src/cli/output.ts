@@ -1,0 +1,111 @@
+import type { Writable } from "node:stream";
+import { styleText } from "node:util";
+import { escapeText } from "./escape.ts";
+
+export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
+
+/** A stream that may be a terminal. */
+export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+export interface OutputOptions {
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Nobody reads stdout any more. */
+  readonly onClosed?: () => void;
+}
+
+/** Where commands write: results to stdout, what is about them to stderr. */
+export class Output {
+  json = false;
+  quiet = false;
+  readonly terminal: boolean;
+  readonly #options: OutputOptions;
+  readonly #colour: boolean;
+  #broken = false;
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+    this.terminal = options.stdout.isTTY === true;
+    this.#colour = this.terminal && (options.env["NO_COLOR"] ?? "") === "" && options.env["TERM"] !== "dumb";
+    options.stdout.on("error", () => this.#close());
+    options.stderr.on("error", () => {
+      // There is nowhere left to say it.
+    });
+  }
+
+  get columns(): number {
+    return this.#options.stdout.columns ?? 80;
+  }
+
+  /** One line of result. */
+  print(line: string): void {
+    void this.write(`${line}\n`);
+  }
+
+  /** One object, on a line of its own. */
+  object(value: unknown): void {
+    this.print(JSON.stringify(value));
+  }
+
+  /** Resolves when stdout takes more. */
+  write(data: string | Uint8Array): Promise<void> {
+    const { stdout } = this.#options;
+    if (this.#broken || data.length === 0 || stdout.write(data)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        for (const event of ["drain", "close", "error"]) stdout.off(event, done);
+        resolve();
+      };
+      for (const event of ["drain", "close", "error"]) stdout.once(event, done);
+    });
+  }
+
+  /** A word about what happens, for people; not with --quiet or --json. */
+  note(text: string): void {
+    if (!this.quiet && !this.json) this.warn(text);
+  }
+
+  /** A line on stderr, whatever the options. */
+  warn(text: string): void {
+    this.error(`${this.#options.stderr.isTTY === true ? escapeText(text) : text}\n`);
+  }
+
+  /** Raw on stderr. */
+  error(data: string | Uint8Array): void {
+    this.#options.stderr.write(data);
+  }
+
+  get errorTerminal(): boolean {
+    return this.#options.stderr.isTTY === true;
+  }
+
+  style(style: Style, text: string): string {
+    return this.#colour ? styleText(style, text) : text;
+  }
+
+  /** Whatever came from elsewhere, for one cell or line of output. */
+  safe(text: string): string {
+    return escapeText(text);
+  }
+
+  /** Resolves when everything has left. */
+  async flush(): Promise<void> {
+    const { stdout, stderr } = this.#options;
+    await Promise.all(
+      [stdout, stderr].map(
+        (stream) =>
+          new Promise<void>((resolve) => {
+            if (stream.destroyed || (stream === stdout && this.#broken)) resolve();
+            else stream.write("", () => resolve());
+          }),
+      ),
+    );
+  }
+
+  #close(): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    this.#options.onClosed?.();
+  }
+}

@@ -1,0 +1,88 @@
+import yargs, { type Argv } from "yargs";
+import { Arguments, usage } from "./arguments.ts";
+import { COMMANDS, GLOBAL_OPTIONS } from "./commands.ts";
+import type { CommandSpec, OptionSpec, PositionalSpec, Runner } from "./spec.ts";
+import { explain } from "./usage-errors.ts";
+
+/** What was typed: help to print, or a command to run. */
+export type Parsed = { readonly type: "help"; readonly text: string } | { readonly type: "run"; readonly load: () => Promise<Runner>; readonly args: Arguments };
+
+/** Reads a command line (without node and the script). Throws INVALID_ARGUMENT with one line and a hint. */
+export async function parse(argv: readonly string[], columns: number): Promise<Parsed> {
+  let chosen: Parsed | undefined;
+  let help = "";
+  const parser = yargs()
+    .scriptName("receptor")
+    .usage("$0 <command>\n\nA node of a peer-to-peer mesh: shortest paths, messages that wait for who is away, work in plugins.")
+    .parserConfiguration({
+      "boolean-negation": false,
+      "camel-case-expansion": false,
+      "dot-notation": false,
+      "greedy-arrays": false,
+      "parse-numbers": false,
+      "parse-positional-numbers": false,
+    })
+    .locale("en")
+    .wrap(Math.min(columns, 110))
+    .version(false)
+    .help("help")
+    .exitProcess(false)
+    .strict()
+    .demandCommand(1, "no command")
+    .fail((message, error) => {
+      // The parser reports some mistakes as messages and some as errors of its own.
+      throw usage(explain(message ?? error.message, argv));
+    });
+  addOptions(parser, GLOBAL_OPTIONS);
+  parser.option("version", { alias: "V", type: "boolean", describe: "version", global: false });
+  const choose = (spec: CommandSpec, values: Record<string, unknown>): void => {
+    if (spec.load !== undefined) chosen = { type: "run", load: spec.load, args: new Arguments(values) };
+  };
+  for (const spec of COMMANDS) addCommand(parser, spec, "", choose);
+  await parser.parseAsync([...argv], {}, (_error: unknown, _argv: unknown, output: string) => {
+    help = output;
+  });
+  return chosen ?? { type: "help", text: help };
+}
+
+function addCommand(parser: Argv, spec: CommandSpec, before: string, choose: (spec: CommandSpec, values: Record<string, unknown>) => void): void {
+  const words = before === "" ? spec.name : `${before} ${spec.name}`;
+  const positionals = (spec.positionals ?? []).map(placeholder);
+  parser.command({
+    command: [spec.name, ...positionals].join(" "),
+    describe: spec.summary,
+    builder: (inner: Argv) => {
+      const usageLine = [`$0 ${words}`, ...(spec.commands === undefined ? positionals : ["<command>"])].join(" ");
+      inner.usage(`${usageLine}\n\n${spec.summary[0]?.toUpperCase()}${spec.summary.slice(1)}.`);
+      for (const positional of spec.positionals ?? []) {
+        inner.positional(positional.name, { type: "string", describe: positional.summary, ...(positional.many === true ? { array: true } : {}) });
+      }
+      addOptions(inner, spec.options ?? {});
+      for (const child of spec.commands ?? []) addCommand(inner, child, words, choose);
+      if (spec.commands !== undefined) inner.demandCommand(1, "no command");
+      for (const [line, what] of spec.examples) inner.example(`$0 ${line}`, what);
+      return inner;
+    },
+    handler: (values) => choose(spec, values),
+  });
+}
+
+function placeholder({ name, required, many }: PositionalSpec): string {
+  const inside = many === true ? `${name}..` : name;
+  return required ? `<${inside}>` : `[${inside}]`;
+}
+
+function addOptions(parser: Argv, options: Readonly<Record<string, OptionSpec>>): void {
+  for (const [name, { type, alias, summary, value }] of Object.entries(options)) {
+    if (name === "help") {
+      parser.alias("help", "h");
+      continue;
+    }
+    parser.option(name, {
+      describe: value === undefined ? summary : `${value}: ${summary}`,
+      ...(alias === undefined ? {} : { alias }),
+      ...(type === "flag" ? { type: "boolean" as const } : { type: "string" as const, requiresArg: true }),
+      ...(type === "list" ? { array: true } : {}),
+    });
+  }
+}
