@@ -64,7 +64,7 @@ async function compile(target) {
   const command = [
     ...tool("typescript", "tsc"),
     "-p",
-    target.folder,
+    target.project,
     "--incremental",
     "--tsBuildInfoFile",
     infoOf(target),
