@@ -77,7 +77,7 @@ export class DemoMesh {
   async *receptor(args, timeout) {
     const child = spawn(process.execPath, [COMMAND, ...args, "--json"], {
       cwd: this.folder,
-      env: cleanEnvironment(),
+      env: { ...cleanEnvironment(), TMPDIR: this.folder },
       stdio: ["ignore", "pipe", "pipe"],
       signal: AbortSignal.timeout(timeout),
       killSignal: "SIGKILL",
@@ -106,8 +106,11 @@ export class DemoMesh {
 
   /** The one object that a command prints. */
   async ask(args, timeout = 10_000) {
-    for await (const answer of this.receptor(args, timeout)) return answer;
-    throw new Error(`receptor ${args.join(" ")} printed nothing`);
+    let first;
+    // To its end: a command that is cut short leaves its link and its temporary files to others.
+    for await (const answer of this.receptor(args, timeout)) first ??= answer;
+    if (first === undefined) throw new Error(`receptor ${args.join(" ")} printed nothing`);
+    return first;
   }
 
   /** The last lines that each node logged. */
