@@ -46,9 +46,9 @@ async function pings(node: MeshNode, plan: Plan, context: Context): Promise<numb
       }
       if (!isMeshError(error) || error.exit !== EXIT.unreachable) throw error;
       failure = error;
-      out.note(`no answer from ${plan.target}: ${error.code}: ${error.message}`);
       // A name that nobody has heard is more likely a slip than a node on its way.
       if (error.code === "UNKNOWN_NODE" && times.length === 0) break;
+      out.note(`no answer from ${plan.target}: ${error.code}: ${error.message}`);
     }
   }
   statistics(plan.target, sent, times, context);

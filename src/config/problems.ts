@@ -86,7 +86,7 @@ function suggest(suggestion: string | undefined): { suggestion?: string } {
 }
 
 function suggestKey(key: string, path: readonly PropertyKey[], known: KnownKeys): string | undefined {
-  const own = dotted(path);
+  const own = path.length === 0 ? "" : dotted(path);
   const near = nearest(key, known.get(own) ?? []);
   if (near !== undefined) return near;
   // Right, but in the wrong place: `groups` at the top is `node.groups`.
@@ -107,6 +107,7 @@ function at(value: unknown, path: readonly PropertyKey[]): unknown {
 
 /** `listen[0]`, `work.queue`. */
 export function dotted(path: readonly PropertyKey[]): string {
+  if (path.length === 0) return "the configuration";
   return path.reduce<string>((text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? String(part) : `${text}.${String(part)}`), "");
 }
 
