@@ -16,7 +16,7 @@ const rooms = {
   cli: ["core", "node", "config"],
 };
 const doors = {
-  index: ["core", "node"],
+  index: ["core", "node", "config"],
   plugin: ["core", "plugin"],
   testing: Object.keys(rooms).filter((room) => room !== "cli"),
 };
