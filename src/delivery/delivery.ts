@@ -149,7 +149,7 @@ export class Delivery {
 
   #release(parked: Parked, frame: Uint8Array): void {
     if (this.#isOwn(parked)) this.origin.onReleased(this.#clock(), parked, frame);
-    else this.relay.release(parked, frame);
+    else this.relay.release(this.#clock(), parked, frame);
   }
 
   #isOwn(parked: Parked): boolean {

@@ -56,7 +56,7 @@ export class Relay {
   }
 
   /** A parked message of another node leaves: bound to the destination's present life, if its origin left it to us. */
-  release(parked: Parked, frame: Uint8Array): void {
+  release(now: Instant, parked: Parked, frame: Uint8Array): void {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     const life = this.#port.lifeOf(parked.destination.high, parked.destination.low);
     if (parked.custody) {
@@ -64,7 +64,7 @@ export class Relay {
       view.setUint32(OFFSET.auxiliary, life);
       this.tell(parked.source, frame, 0, { type: "released", node: this.#self, life });
     }
-    this.#port.transmit(frame, 0, frame.length);
+    if (!this.#port.transmit(frame, 0, frame.length)) this.#wait(now, frame, view, 0, frame.length);
   }
 
   /** Tells the origin what became of its message. */

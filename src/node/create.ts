@@ -103,12 +103,14 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     onLoad: (running, queued) => load.set(running, queued),
     onAccepted: (work, directive, peer) => {
       metrics.counts.messagesAccepted++;
+      log.debug({ event: "work-accepted", id: work, directive, peer }, "work accepted");
       events.emit({ type: "work-accepted", id: work, directive, peer, state: "queued" });
     },
     onEnded: (work, directive, peer, state) => {
       if (state === "succeeded") metrics.counts.worksSucceeded++;
       else if (state === "cancelled") metrics.counts.worksCancelled++;
       else metrics.counts.worksFailed++;
+      log.debug({ event: "work-ended", id: work, directive, peer, state }, "work ended");
       events.emit({ type: "work-ended", id: work, directive, peer, state });
     },
     onWarning: (message, error) => log.warn({ code: error.code, ...error.data }, message),
@@ -265,7 +267,9 @@ interface EventSources {
 function engineEvents({ log, events, changes, metrics, fatal, peerFailed, engine, node, persist }: EventSources): EngineEvents {
   return {
     onNode: (type, id) => {
-      log.info({ event: type, peer: id }, type === "node-up" ? "node up" : "node down");
+      // A command that comes and goes is no news.
+      const level = engine().routing.advertisement(id)?.ephemeral === true || id.startsWith("cli-") ? "debug" : "info";
+      log[level]({ event: type, peer: id }, type === "node-up" ? "node up" : "node down");
       events.emit({ type, node: id });
       changes.tell();
     },
@@ -274,7 +278,7 @@ function engineEvents({ log, events, changes, metrics, fatal, peerFailed, engine
       else metrics.counts.linksDown++;
       const url = link.direction === "out" ? link.url : link.pipe.remote;
       const why = reason === undefined ? {} : { reason: reason.message };
-      log.info({ event: type, peer: link.peer, url, ...why }, type === "link-up" ? "link up" : "link down");
+      log[link.ephemeral ? "debug" : "info"]({ event: type, peer: link.peer, url, ...why }, type === "link-up" ? "link up" : "link down");
       events.emit({ type, peer: link.peer, url, ...why });
       changes.tell();
     },

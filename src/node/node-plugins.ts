@@ -37,7 +37,7 @@ export class NodePlugins {
   async reload(config: NodeConfig): Promise<void> {
     const ready = new Map<string, ReadyPlugin>([["mesh", { definition: this.#options.builtin, options: undefined }]]);
     for (const spec of config.extraPlugins) {
-      const loaded = (await import(pathToFileURL(spec).href)) as { default: PluginDefinition };
+      const loaded = (await import(pathToFileURL(await entryOf(spec)).href)) as { default: PluginDefinition };
       ready.set(loaded.default.name, { definition: loaded.default, options: {} });
     }
     this.#options.host.setPlugins(ready);
@@ -46,6 +46,13 @@ export class NodePlugins {
   }
 
   async close(): Promise<void> {}
+}
+
+async function entryOf(spec: string): Promise<string> {
+  const { readFile, stat } = await import("node:fs/promises");
+  if (!(await stat(spec)).isDirectory()) return spec;
+  const manifest = JSON.parse(await readFile(`${spec}/package.json`, "utf8")) as { receptor: { plugin: string } };
+  return `${spec}/${manifest.receptor.plugin}`;
 }
 
 function factsOf(definition: PluginDefinition): PluginFacts {

@@ -17,7 +17,8 @@ export function seal(key: string, value: Uint8Array): Uint8Array {
 /** The value in `record`, sharing its memory; undefined where the checksum says that the key or the value is not what was written. */
 export function unseal(key: string, record: Uint8Array): Uint8Array | undefined {
   if (record.length < CHECKSUM) return undefined;
-  const value = record.subarray(CHECKSUM);
+  // Plain, whatever the record is: a Buffer's slice() would not copy.
+  const value = new Uint8Array(record.buffer, record.byteOffset + CHECKSUM, record.byteLength - CHECKSUM);
   const sum = crc32(value, crc32(key));
   const same =
     record[0] === sum >>> 24 && record[1] === ((sum >>> 16) & 0xff) && record[2] === ((sum >>> 8) & 0xff) && record[3] === (sum & 0xff);
