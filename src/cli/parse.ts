@@ -31,18 +31,33 @@ export async function parse(argv: readonly string[], columns: number): Promise<P
     .demandCommand(1, "no command")
     .fail((message, error) => {
       // The parser reports some mistakes as messages and some as errors of its own.
-      throw usage(explain(message ?? error.message, argv));
+      throw usage(explain((message ?? error.message).replaceAll(SHIELD, ""), argv));
     });
   addOptions(parser, GLOBAL_OPTIONS);
   parser.option("version", { alias: "V", type: "boolean", describe: "version", global: false });
   const choose = (spec: CommandSpec, values: Record<string, unknown>): void => {
-    if (spec.load !== undefined) chosen = { type: "run", load: spec.load, args: new Arguments(values) };
+    if (spec.load !== undefined) chosen = { type: "run", load: spec.load, args: new Arguments(unshield(values)) };
   };
   for (const spec of COMMANDS) addCommand(parser, spec, "", choose);
-  await parser.parseAsync([...argv], {}, (_error: unknown, _argv: unknown, output: string) => {
+  await parser.parseAsync(shield(argv), {}, (_error: unknown, _argv: unknown, output: string) => {
     help = output;
   });
   return chosen ?? { type: "help", text: help };
+}
+
+/** Stands before words that the parser would lose or take for options. */
+const SHIELD = "\u0001";
+
+/** Hides `-`, negative numbers, and what follows `--`, which the parser drops when it fills in positional arguments. */
+function shield(argv: readonly string[]): string[] {
+  const end = argv.indexOf("--");
+  const [before, behind] = end < 0 ? [argv, []] : [argv.slice(0, end), argv.slice(end + 1)];
+  return [...before.map((word) => (word.startsWith(SHIELD) || /^-(?:[.\d].*)?$/s.test(word) ? SHIELD + word : word)), ...behind.map((word) => SHIELD + word)];
+}
+
+function unshield(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const open = (value: unknown): unknown => (typeof value === "string" && value.startsWith(SHIELD) ? value.slice(1) : Array.isArray(value) ? value.map(open) : value);
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, open(value)]));
 }
 
 function addCommand(parser: Argv, spec: CommandSpec, before: string, choose: (spec: CommandSpec, values: Record<string, unknown>) => void): void {
