@@ -1,6 +1,6 @@
 import { tool } from "./process.mjs";
 
-const SOURCES = ["src", "plugins", "test", "scripts", "vitest.config.ts"];
+const SOURCES = ["src", "plugins", "test", "scripts", "examples", "vitest.config.ts"];
 
 /**
  * What holds for the whole repository before any test runs, by name. `npm run check:NAME` and `npm test` run these same commands.
