@@ -7,6 +7,7 @@ import { type NodeOptions, resolveOptions } from "../config/options.ts";
 import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
 import { ResourceStack } from "../core/resources.ts";
+import type { PluginDefinition } from "../plugin/definition.ts";
 import { PluginHost } from "../plugin/host.ts";
 import { describeHolder, removeHolder, writeHolder } from "../storage/holder.ts";
 import { openLevelStore } from "../storage/level-store.ts";
@@ -43,6 +44,8 @@ export interface CreateExtra {
   readonly ephemeral?: boolean;
   /** A configured peer could not be reached, or refused. */
   readonly onPeerFailed?: (url: string, error: MeshError) => void;
+  /** Plugins of the program itself. */
+  readonly definitions?: readonly PluginDefinition[];
   /** In place of the real ones. */
   readonly transports?: Transports;
   /** Asked again at each `reload()`. */
@@ -99,7 +102,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   const changes = new Changes(() => env.now());
   const worker: Worker = new Worker(() => engine, {
     machine: new WorkMachine({ node: id, maxConcurrent: config.work.maxConcurrent, queue: config.work.queue }),
-    host: new PluginHost({ node: id, onEnded: (work, outcome) => worker.ended(work, outcome) }),
+    host: new PluginHost({ node: id, log, onEnded: (work, outcome) => worker.ended(work, outcome) }),
     onLoad: (running, queued) => load.set(running, queued),
     onAccepted: (work, directive, peer) => {
       metrics.counts.messagesAccepted++;
@@ -165,13 +168,17 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     log,
     discover: extra.ephemeral !== true,
     builtin: meshPlugin({ node: () => node, engine: () => engine, version: VERSION, dataDir }),
+    definitions: extra.definitions ?? [],
     host: worker.host,
     onChange: (facts, advertised) => {
       worker.setPlugins(facts);
       engine.advertise({ plugins: advertised });
       changes.tell();
     },
-    onWarning: (key, text) => (text === undefined ? warnings.delete(key) : warnings.set(key, text)),
+    onProblems: (problems) => {
+      for (const key of [...warnings.keys()]) if (key.startsWith("plugin ")) warnings.delete(key);
+      for (const problem of problems) warnings.set(`plugin ${problem}`, problem);
+    },
   });
   resources.defer(() => plugins.close());
 

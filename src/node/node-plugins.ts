@@ -1,70 +1,80 @@
-import { pathToFileURL } from "node:url";
+import { join } from "node:path";
 import type { NodeConfig } from "../config/node-config.ts";
 import type { Logger } from "../core/log.ts";
+import { checkDefinition, factsOf } from "../plugin/check.ts";
 import type { PluginDefinition } from "../plugin/definition.ts";
-import { actionOf, type PluginHost, type ReadyPlugin } from "../plugin/host.ts";
+import type { PluginHost, ReadyPlugin } from "../plugin/host.ts";
+import { PluginRegistry } from "../plugin/registry.ts";
 import type { PluginAdvertisement } from "../wire/advertisement.ts";
-import type { ActionFacts, PluginFacts } from "../work/types.ts";
+import type { PluginFacts } from "../work/types.ts";
 import { VERSION } from "./version.ts";
 
 export interface NodePluginsOptions {
   readonly config: NodeConfig;
   readonly dataDir: string;
   readonly log: Logger;
-  /** False: only what is built in. */
+  /** False: only what is built in or given. */
   readonly discover: boolean;
   readonly builtin: PluginDefinition;
+  /** Plugins of the program itself; their options are not parsed. */
+  readonly definitions: readonly PluginDefinition[];
   readonly host: PluginHost;
   onChange(facts: readonly PluginFacts[], advertised: readonly PluginAdvertisement[]): void;
-  /** A plugin that is left out, and why; undefined: it is well again. */
-  onWarning(key: string, text: string | undefined): void;
+  /** What is wrong with plugins now; each says which, and what to do. */
+  onProblems(problems: readonly string[]): void;
 }
 
-/** The plugins that a node runs: what is built in, and what was found. */
+/** The plugins that a node runs: what is built in, what its program gives it, and what was found. */
 export class NodePlugins {
   readonly #options: NodePluginsOptions;
-
-  static async open(options: NodePluginsOptions): Promise<NodePlugins> {
-    const plugins = new NodePlugins(options);
-    await plugins.reload(options.config);
-    return plugins;
-  }
+  readonly #own: ReadonlyMap<string, ReadyPlugin>;
+  readonly #registry: PluginRegistry;
 
   private constructor(options: NodePluginsOptions) {
     this.#options = options;
+    const own = [options.builtin, ...options.definitions].map((definition) => checkDefinition(definition, definition.name));
+    this.#own = new Map(own.map((definition) => [definition.name, { definition, options: undefined, facts: factsOf(definition, VERSION) }]));
+    this.#registry = new PluginRegistry({
+      pluginDir: join(options.dataDir, "plugins"),
+      cwd: process.cwd(),
+      specs: options.config.extraPlugins,
+      plugins: options.config.plugins,
+      watch: true,
+      reserved: [...this.#own.keys()],
+      log: options.log,
+      drained: ({ definition }) => options.host.drained(definition),
+    });
+  }
+
+  /** Loads what there is; a plugin that is wrong is a problem, and keeps no other back. */
+  static async open(options: NodePluginsOptions): Promise<NodePlugins> {
+    const plugins = new NodePlugins(options);
+    if (options.discover) {
+      plugins.#registry.onChange(() => plugins.#adopt());
+      await plugins.#registry.open();
+    }
+    plugins.#adopt();
+    return plugins;
   }
 
   async reload(config: NodeConfig): Promise<void> {
-    const ready = new Map<string, ReadyPlugin>([["mesh", { definition: this.#options.builtin, options: undefined }]]);
-    for (const spec of config.extraPlugins) {
-      const loaded = (await import(pathToFileURL(await entryOf(spec)).href)) as { default: PluginDefinition };
-      ready.set(loaded.default.name, { definition: loaded.default, options: {} });
-    }
-    this.#options.host.setPlugins(ready);
-    const facts = [...ready.values()].map(({ definition }) => factsOf(definition));
-    this.#options.onChange(facts, facts.filter(({ name }) => name !== "mesh").map(({ name, version, actions }) => ({ name, version, actions: [...actions.keys()] })));
+    if (this.#options.discover) await this.#registry.reload({ plugins: config.plugins, specs: config.extraPlugins });
   }
 
-  async close(): Promise<void> {}
-}
-
-async function entryOf(spec: string): Promise<string> {
-  const { readFile, stat } = await import("node:fs/promises");
-  if (!(await stat(spec)).isDirectory()) return spec;
-  const manifest = JSON.parse(await readFile(`${spec}/package.json`, "utf8")) as { receptor: { plugin: string } };
-  return `${spec}/${manifest.receptor.plugin}`;
-}
-
-function factsOf(definition: PluginDefinition): PluginFacts {
-  const actions = new Map<string, ActionFacts>();
-  for (const name of Object.keys(definition.actions)) {
-    const action = actionOf(definition, name);
-    if (action === undefined) continue;
-    actions.set(name, {
-      idempotent: action.idempotent ?? false,
-      ...(action.concurrency === undefined ? {} : { concurrency: action.concurrency }),
-      ...(action.deadline === undefined ? {} : { deadline: action.deadline }),
-    });
+  async close(): Promise<void> {
+    await this.#registry.close();
   }
-  return { name: definition.name, version: VERSION, actions, ...(definition.concurrency === undefined ? {} : { concurrency: definition.concurrency }) };
+
+  #adopt(): void {
+    const { host, builtin, log } = this.#options;
+    const ready = new Map<string, ReadyPlugin>([...this.#registry.plugins, ...this.#own]);
+    host.setPlugins(ready);
+    const facts = [...ready.values()].map((plugin) => plugin.facts);
+    const advertised = facts.filter(({ name }) => name !== builtin.name).map(({ name, version, actions }) => ({ name, version, actions: [...actions.keys()] }));
+    this.#options.onChange(facts, advertised);
+    const problems = this.#registry.problems.map(({ error }) => error.message);
+    for (const problem of problems) log.warn({ event: "plugin-left-out", error: problem }, "plugin left out");
+    this.#options.onProblems(problems);
+    if (advertised.length > 0) log.info({ event: "plugins", plugins: advertised.map(({ name, version }) => `${name}@${version}`) }, "plugins");
+  }
 }

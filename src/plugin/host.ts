@@ -1,9 +1,10 @@
-import type { MeshError } from "../core/errors.ts";
-import { MeshError as Failure } from "../core/errors.ts";
+import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import { type Logger, SILENT } from "../core/log.ts";
+import type { PluginFacts } from "../work/types.ts";
+import { actionOf } from "./check.ts";
 import type { Outcome, StartRequest } from "./contract.ts";
-import type { ActionDefinition, Context, PluginDefinition } from "./definition.ts";
+import type { Context, PluginDefinition } from "./definition.ts";
 import { WorkInput } from "./input.ts";
 import { failureOf, onChannel, runAction } from "./runner.ts";
 
@@ -11,6 +12,7 @@ import { failureOf, onChannel, runAction } from "./runner.ts";
 export interface ReadyPlugin {
   readonly definition: PluginDefinition;
   readonly options: unknown;
+  readonly facts: PluginFacts;
 }
 
 export interface HostOptions {
@@ -19,10 +21,16 @@ export interface HostOptions {
   onEnded(id: MessageId, outcome: Outcome): void;
 }
 
+interface Run {
+  readonly definition: PluginDefinition;
+  readonly abort: AbortController;
+}
+
 /** Runs works in this process. A work that began keeps the version of the plugin that it began with. */
 export class PluginHost {
   readonly #options: HostOptions;
-  readonly #running = new Map<MessageId, AbortController>();
+  readonly #runs = new Map<MessageId, Run>();
+  readonly #waiting = new Map<PluginDefinition, (() => void)[]>();
   #plugins: ReadonlyMap<string, ReadyPlugin> = new Map();
 
   constructor(options: HostOptions) {
@@ -35,28 +43,51 @@ export class PluginHost {
   }
 
   start(request: StartRequest): void {
+    const plugin = this.#plugins.get(request.plugin);
+    const action = plugin === undefined ? undefined : actionOf(plugin.definition, request.action);
+    if (plugin === undefined || action === undefined) {
+      const error = new MeshError("UNKNOWN_ACTION", `${request.plugin}:${request.action} was removed before the work began`);
+      queueMicrotask(() => this.#options.onEnded(request.id, { error }));
+      return;
+    }
+    const { definition } = plugin;
     const abort = new AbortController();
-    this.#running.set(request.id, abort);
-    this.#run(request, abort.signal).then(
-      () => this.#ended(request.id, {}),
-      (thrown: unknown) => this.#ended(request.id, failureOf(thrown)),
+    this.#runs.set(request.id, { definition, abort });
+    const input = new WorkInput(request.input, abort.signal);
+    const ended = (outcome: Outcome): void => {
+      this.#runs.delete(request.id);
+      this.#release(definition);
+      this.#options.onEnded(request.id, outcome);
+    };
+    // Wrapped, so that what an action throws before its first await fails its work too.
+    const run = async (): Promise<void> => {
+      try {
+        await runAction(action.run, input, this.#context(request, plugin, abort.signal), request.sink);
+      } finally {
+        await input.close();
+      }
+    };
+    run().then(
+      () => ended({}),
+      (thrown: unknown) => ended(failureOf(thrown)),
     );
   }
 
   /** Tells the plugin to stop; `error` is the signal's reason. */
   abort(id: MessageId, error: MeshError): void {
-    this.#running.get(id)?.abort(error);
+    this.#runs.get(id)?.abort.abort(error);
   }
 
-  async #run(request: StartRequest, signal: AbortSignal): Promise<void> {
-    const plugin = this.#plugins.get(request.plugin);
-    const action = plugin === undefined ? undefined : actionOf(plugin.definition, request.action);
-    if (plugin === undefined || action === undefined) {
-      throw new Failure("UNKNOWN_ACTION", `${request.plugin}:${request.action} was removed before the work began`);
-    }
-    const input = new WorkInput(request.input, signal);
-    const log = (this.#options.log ?? SILENT).child({ plugin: request.plugin, work: request.id });
-    const context: Context = {
+  /** Resolves when no work runs on this plugin. */
+  drained(definition: PluginDefinition): Promise<void> {
+    if (!this.#isBusy(definition)) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.set(definition, [...(this.#waiting.get(definition) ?? []), resolve]);
+    });
+  }
+
+  #context(request: StartRequest, plugin: ReadyPlugin, signal: AbortSignal): Context {
+    return {
       id: request.id,
       node: this.#options.node,
       sender: request.sender,
@@ -65,25 +96,20 @@ export class PluginHost {
       headers: request.headers,
       options: plugin.options,
       signal,
-      log,
+      log: (this.#options.log ?? SILENT).child({ plugin: request.plugin, work: request.id }),
       respond: onChannel,
     };
-    try {
-      await runAction(action.run, input, context, request.sink);
-    } finally {
-      await input.close();
-    }
   }
 
-  #ended(id: MessageId, outcome: Outcome): void {
-    this.#running.delete(id);
-    this.#options.onEnded(id, outcome);
+  #isBusy(definition: PluginDefinition): boolean {
+    for (const run of this.#runs.values()) if (run.definition === definition) return true;
+    return false;
   }
-}
 
-/** An action in its long form; undefined where the plugin has none of that name. */
-export function actionOf(definition: PluginDefinition, name: string): ActionDefinition<unknown> | undefined {
-  if (!Object.hasOwn(definition.actions, name)) return undefined;
-  const action = definition.actions[name];
-  return typeof action === "function" ? { run: action } : action;
+  #release(definition: PluginDefinition): void {
+    const waiting = this.#waiting.get(definition);
+    if (waiting === undefined || this.#isBusy(definition)) return;
+    this.#waiting.delete(definition);
+    for (const resolve of waiting) resolve();
+  }
 }
