@@ -3,7 +3,7 @@ import type { DeliveryPort, DestinationEvents, OriginEvents } from "../delivery/
 import type { EchoFacts, EchoReply } from "../delivery/echo.ts";
 import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
-import type { Instant, Millis } from "../core/instant.ts";
+import type { Instant } from "../core/instant.ts";
 import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
 import { Routing } from "../routing/machine.ts";
 import type { LocalChange, RoutingEffect, RoutingInput } from "../routing/types.ts";
@@ -11,23 +11,10 @@ import { OFFSET } from "../wire/frame.ts";
 import type { Pipe } from "../transports/transport.ts";
 import { Agenda, type Wakeable } from "./agenda.ts";
 import type { Environment } from "./environment.ts";
-import { type Link, Links } from "./links.ts";
+import type { EngineOptions } from "./engine-options.ts";
+import type { Link } from "./link.ts";
+import { Links } from "./links.ts";
 import { Loopback } from "./loopback.ts";
-
-export interface EngineOptions {
-  readonly id: NodeId;
-  /** 32 hexadecimal digits: 8 that name the store, 24 that are new at each start. */
-  readonly boot: string;
-  /** Already raised and on disk. */
-  readonly epoch: number;
-  readonly recentBoots: readonly string[];
-  readonly version: string;
-  readonly groups: readonly string[];
-  readonly leaf: boolean;
-  readonly ephemeral: boolean;
-  readonly store: { readonly maxMessages: number; readonly maxBytes: number };
-  readonly retention: Millis;
-}
 
 /** What the engine tells the program around it. */
 export interface EngineEvents {

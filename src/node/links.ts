@@ -9,27 +9,10 @@ import { PROTOCOL } from "../wire/frame.ts";
 import type { Greeting } from "../wire/greeting.ts";
 import type { Pipe } from "../transports/transport.ts";
 import type { Agenda } from "./agenda.ts";
-import type { EngineOptions } from "./engine.ts";
+import type { EngineOptions } from "./engine-options.ts";
 import type { Environment } from "./environment.ts";
+import type { Link } from "./link.ts";
 import { Peer } from "./peer.ts";
-
-/** One session with a peer, and what the node knows around it. */
-export interface Link {
-  readonly id: number;
-  readonly session: LinkSession;
-  readonly pipe: Pipe;
-  readonly url: string;
-  readonly direction: "in" | "out";
-  readonly cost: number;
-  readonly configured: Peer | undefined;
-  /** The peer's id once it has greeted; before that, nobody's. */
-  peer: NodeId;
-  ephemeral: boolean;
-  /** It is in the table of links; a session that was refused never is. */
-  up: boolean;
-  /** Routing has exchanged what each side knew: it carries traffic. */
-  adjacent: boolean;
-}
 
 export interface LinksHandlers {
   onFrame(link: Link, kind: number, body: Uint8Array): void;

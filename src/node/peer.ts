@@ -4,7 +4,6 @@ import { Dialer, type DialerInput } from "../link/dialer.ts";
 import type { Pipe } from "../transports/transport.ts";
 import type { Agenda, Wakeable } from "./agenda.ts";
 import type { Environment } from "./environment.ts";
-import type { Link } from "./links.ts";
 
 export interface PeerHandlers {
   onPipe(pipe: Pipe): void;
@@ -21,7 +20,8 @@ export class Peer implements Wakeable {
   readonly #dialer: Dialer;
   #cancel: (() => void) | undefined;
   #pipe: Pipe | undefined;
-  #restsOn: Link | undefined;
+  /** The link that serves in the place of its own. */
+  #restsOn: object | undefined;
   #tried = false;
   /** Why the last attempt failed; undefined while it is linked. */
   lastError: MeshError | undefined;
@@ -67,12 +67,12 @@ export class Peer implements Wakeable {
   }
 
   /** The peer is linked by another session; dial again when that one falls. */
-  rest(link: Link): void {
+  rest(link: object): void {
     this.#restsOn = link;
     this.up();
   }
 
-  restsOn(link: Link): boolean {
+  restsOn(link: object): boolean {
     return this.#restsOn === link;
   }
 
