@@ -1,18 +1,12 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { NodeConfig } from "../config/node-config.ts";
 import { type NodeOptions, resolveOptions } from "../config/options.ts";
-import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
+import { MeshError, toMeshError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
 import { ResourceStack } from "../core/resources.ts";
 import type { PluginDefinition } from "../plugin/definition.ts";
 import { PluginHost } from "../plugin/host.ts";
-import { describeHolder, removeHolder, writeHolder } from "../storage/holder.ts";
-import { openLevelStore } from "../storage/level-store.ts";
-import { MemoryStore } from "../storage/memory-store.ts";
-import type { Store } from "../storage/store.ts";
+import { removeHolder, writeHolder } from "../storage/holder.ts";
 import { adoptLogger, createLogger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { createTransports, type Transports } from "../transports/index.ts";
@@ -21,7 +15,9 @@ import { WorkMachine } from "../work/machine.ts";
 import type { MeshEvent, MeshNode } from "./api.ts";
 import { Changes } from "./changes.ts";
 import { Emitter } from "./emitter.ts";
-import { Engine, type EngineEvents } from "./engine.ts";
+import { openStore, prepareDataDir, storeWarnings } from "./data-dir.ts";
+import { Engine } from "./engine.ts";
+import { engineEvents } from "./engine-events.ts";
 import { beginLife, resolveNodeId, saveLife } from "./identity.ts";
 import { checkListener, openListener } from "./listeners.ts";
 import { LoadReport } from "./load.ts";
@@ -219,34 +215,6 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   return node;
 }
 
-async function prepareDataDir(dataDir: string | undefined, resources: ResourceStack): Promise<string> {
-  if (dataDir === undefined) {
-    const temporary = await mkdtemp(join(tmpdir(), "receptor-"));
-    resources.defer(() => rm(temporary, { recursive: true, force: true, maxRetries: 3 }));
-    return temporary;
-  }
-  try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new MeshError("CONFIG_INVALID", `the data folder ${dataDir} cannot be made: ${toMeshError(cause).message}`, { cause });
-  }
-  return dataDir;
-}
-
-async function openStore(dataDir: string, ephemeral: boolean, log: Logger, resources: ResourceStack): Promise<Store> {
-  if (ephemeral) return new MemoryStore();
-  try {
-    const store = await openLevelStore(join(dataDir, "store"), { log });
-    resources.defer(() => store.close());
-    return store;
-  } catch (error) {
-    if (!isMeshError(error, "DATA_DIR_IN_USE")) throw error;
-    const holder = await describeHolder(dataDir);
-    const who = holder === undefined ? "another process" : `node "${holder.node}" (process ${holder.pid})`;
-    throw new MeshError("DATA_DIR_IN_USE", `the data folder ${dataDir} is in use by ${who}: give this node another --data-dir, or stop that one`, { cause: error, data: { dataDir } });
-  }
-}
-
 function readTls(config: NodeConfig): { cert?: string; key?: string; ca?: string } {
   const read = (path: string | undefined, name: string): Record<string, string> => {
     if (path === undefined) return {};
@@ -257,59 +225,6 @@ function readTls(config: NodeConfig): { cert?: string; key?: string; ca?: string
     }
   };
   return { ...read(config.tls.cert, "cert"), ...read(config.tls.key, "key"), ...read(config.tls.ca, "ca") };
-}
-
-interface EventSources {
-  readonly log: Logger;
-  readonly events: Emitter<MeshEvent>;
-  readonly changes: Changes;
-  readonly metrics: Metrics;
-  readonly fatal: (error: MeshError) => void;
-  readonly peerFailed: (url: string, error: MeshError) => void;
-  readonly engine: () => Engine;
-  readonly node: () => Node;
-  readonly persist: (epoch: number) => void;
-}
-
-function engineEvents({ log, events, changes, metrics, fatal, peerFailed, engine, node, persist }: EventSources): EngineEvents {
-  return {
-    onNode: (type, id) => {
-      // A command that comes and goes is no news.
-      const level = engine().routing.advertisement(id)?.ephemeral === true || id.startsWith("cli-") ? "debug" : "info";
-      log[level]({ event: type, peer: id }, type === "node-up" ? "node up" : "node down");
-      events.emit({ type, node: id });
-      changes.tell();
-    },
-    onLink: (type, link, reason) => {
-      if (type === "link-up") metrics.counts.linksUp++;
-      else metrics.counts.linksDown++;
-      const url = link.direction === "out" ? link.url : link.pipe.remote;
-      const why = reason === undefined ? {} : { reason: reason.message };
-      log[link.ephemeral ? "debug" : "info"]({ event: type, peer: link.peer, url, ...why }, type === "link-up" ? "link up" : "link down");
-      events.emit({ type, peer: link.peer, url, ...why });
-      changes.tell();
-    },
-    onRoutes: () => {
-      events.emit({ type: "routes-changed" });
-      changes.tell();
-    },
-    onParked: (type, id, { high, low }) => {
-      if (type === "parked") metrics.counts.messagesParked++;
-      else metrics.counts.messagesExpired++;
-      const destination = engine().routing.idOf(high, low) ?? "";
-      log.info({ event: type, id, destination }, type === "parked" ? "message parked" : "message expired");
-      events.emit({ type, id, node: engine().id, destination });
-    },
-    onEchoReply: (id, reply) => node().onEchoReply(id, reply),
-    onFatal: fatal,
-    onPeerFailed: peerFailed,
-    onWarning: (message, error) => {
-      log.warn({ code: error.code, error: error.message }, message);
-      events.emit({ type: "warning", message: `${message}: ${error.message}`, data: error.data });
-      changes.tell();
-    },
-    onPersist: persist,
-  };
 }
 
 /** The engine and the sender know each other; the sender comes second. */
@@ -325,16 +240,6 @@ function lateOrigin(sender: () => Sender): ReturnType<Sender["events"]> {
     onFailed: (id, error) => get().onFailed(id, error),
     onAttached: (id, serial) => get().onAttached(id, serial),
   };
-}
-
-function storeWarnings(store: Store): string[] {
-  const { state, corruptRecords, setAside } = store.stats;
-  return [
-    ...(state === "full" ? ["the disk of the data folder is full: messages that should wait here are refused"] : []),
-    ...(state === "failed" ? ["the data folder cannot be written to: messages that should wait here are refused"] : []),
-    ...(corruptRecords > 0 ? [`${corruptRecords} damaged records of the store were left out`] : []),
-    ...(setAside === undefined ? [] : [`a damaged store was set aside at ${setAside}; the node began with an empty one`]),
-  ];
 }
 
 /** Lets running work end for so long, while nothing new is taken. */

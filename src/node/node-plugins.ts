@@ -24,10 +24,14 @@ export interface NodePluginsOptions {
   onProblems(problems: readonly string[]): void;
 }
 
+interface OwnPlugin extends ReadyPlugin {
+  readonly facts: PluginFacts;
+}
+
 /** The plugins that a node runs: what is built in, what its program gives it, and what was found. */
 export class NodePlugins {
   readonly #options: NodePluginsOptions;
-  readonly #own: ReadonlyMap<string, ReadyPlugin>;
+  readonly #own: ReadonlyMap<string, OwnPlugin>;
   readonly #registry: PluginRegistry;
 
   private constructor(options: NodePluginsOptions) {
@@ -42,7 +46,7 @@ export class NodePlugins {
       watch: true,
       reserved: [...this.#own.keys()],
       log: options.log,
-      drained: ({ definition }) => options.host.drained(definition),
+      drained: (plugin) => options.host.drained(plugin),
     });
   }
 
@@ -67,7 +71,7 @@ export class NodePlugins {
 
   #adopt(): void {
     const { host, builtin, log } = this.#options;
-    const ready = new Map<string, ReadyPlugin>([...this.#registry.plugins, ...this.#own]);
+    const ready = new Map<string, OwnPlugin>([...this.#registry.plugins, ...this.#own]);
     host.setPlugins(ready);
     const facts = [...ready.values()].map((plugin) => plugin.facts);
     const advertised = facts.filter(({ name }) => name !== builtin.name).map(({ name, version, actions }) => ({ name, version, actions: [...actions.keys()] }));

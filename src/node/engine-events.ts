@@ -1,0 +1,62 @@
+import type { MeshError } from "../core/errors.ts";
+import type { Logger } from "../core/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { MeshEvent } from "./api.ts";
+import type { Changes } from "./changes.ts";
+import type { Emitter } from "./emitter.ts";
+import type { Engine, EngineEvents } from "./engine.ts";
+import type { Node } from "./mesh-node.ts";
+
+export interface EventSources {
+  readonly log: Logger;
+  readonly events: Emitter<MeshEvent>;
+  readonly changes: Changes;
+  readonly metrics: Metrics;
+  readonly fatal: (error: MeshError) => void;
+  readonly peerFailed: (url: string, error: MeshError) => void;
+  readonly engine: () => Engine;
+  readonly node: () => Node;
+  readonly persist: (epoch: number) => void;
+}
+
+/** What the engine tells, as log lines, events for programs, and counts. */
+export function engineEvents({ log, events, changes, metrics, fatal, peerFailed, engine, node, persist }: EventSources): EngineEvents {
+  return {
+    onNode: (type, id) => {
+      // A command that comes and goes is no news.
+      const level = engine().routing.advertisement(id)?.ephemeral === true || id.startsWith("cli-") ? "debug" : "info";
+      log[level]({ event: type, peer: id }, type === "node-up" ? "node up" : "node down");
+      events.emit({ type, node: id });
+      changes.tell();
+    },
+    onLink: (type, link, reason) => {
+      if (type === "link-up") metrics.counts.linksUp++;
+      else metrics.counts.linksDown++;
+      const url = link.direction === "out" ? link.url : link.pipe.remote;
+      const why = reason === undefined ? {} : { reason: reason.message };
+      log[link.ephemeral ? "debug" : "info"]({ event: type, peer: link.peer, url, ...why }, type === "link-up" ? "link up" : "link down");
+      events.emit({ type, peer: link.peer, url, ...why });
+      changes.tell();
+    },
+    onRoutes: () => {
+      events.emit({ type: "routes-changed" });
+      changes.tell();
+    },
+    onParked: (type, id, { high, low }) => {
+      if (type === "parked") metrics.counts.messagesParked++;
+      else metrics.counts.messagesExpired++;
+      const destination = engine().routing.idOf(high, low) ?? "";
+      log.info({ event: type, id, destination }, type === "parked" ? "message parked" : "message expired");
+      events.emit({ type, id, node: engine().id, destination });
+    },
+    onEchoReply: (id, reply) => node().onEchoReply(id, reply),
+    onFatal: fatal,
+    onPeerFailed: peerFailed,
+    onWarning: (message, error) => {
+      log.warn({ code: error.code, error: error.message }, message);
+      events.emit({ type: "warning", message: `${message}: ${error.message}`, data: error.data });
+      changes.tell();
+    },
+    onPersist: persist,
+  };
+}
