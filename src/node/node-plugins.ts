@@ -46,7 +46,7 @@ export class NodePlugins {
       watch: true,
       reserved: [...this.#own.keys()],
       log: options.log,
-      drained: (plugin) => options.host.drained(plugin),
+      drained: ({ definition }) => options.host.drained(definition),
     });
   }
 

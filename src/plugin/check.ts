@@ -5,7 +5,8 @@ import { invalid, isRecord } from "./package.ts";
 
 /** The plugin that a module exports. Throws PLUGIN_INVALID, naming `label` and what is wrong. */
 export function checkDefinition(exported: unknown, label: string): PluginDefinition {
-  if (exported === undefined || exported === null) throw invalid(label, "it has no default export; it should be a plugin: export default definePlugin({ ... })");
+  if (exported === undefined || exported === null)
+    throw invalid(label, "it has no default export; it should be a plugin: export default definePlugin({ ... })");
   if (!isRecord(exported)) throw invalid(label, "its default export is no plugin: an object with a name and actions");
   const { name, actions, concurrency, options, start, stop } = exported;
   if (!isPluginName(name)) throw invalid(label, `${quote(name)} is no plugin name: use 1 to 64 characters of a-z 0-9 -`);
@@ -19,7 +20,10 @@ export function checkDefinition(exported: unknown, label: string): PluginDefinit
   if (options !== undefined && !(isObject(options) && "parse" in options && typeof options.parse === "function")) {
     throw invalid(label, "options is something with a parse() function");
   }
-  for (const [hook, value] of [["start", start], ["stop", stop]] as const) {
+  for (const [hook, value] of [
+    ["start", start],
+    ["stop", stop],
+  ] as const) {
     if (value !== undefined && typeof value !== "function") throw invalid(label, `${hook} is a function`);
   }
   // Checked above, field by field.

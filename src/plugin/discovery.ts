@@ -1,7 +1,17 @@
 import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { MeshError, toMeshError } from "../core/errors.ts";
-import { dependencyNames, findPackage, invalid, isMissing, KEYWORD, type Manifest, type PluginPackage, readManifest, readPluginPackage } from "./package.ts";
+import {
+  dependencyNames,
+  findPackage,
+  invalid,
+  isMissing,
+  KEYWORD,
+  type Manifest,
+  type PluginPackage,
+  readManifest,
+  readPluginPackage,
+} from "./package.ts";
 
 /** Where a plugin was found. Explicit ones win over the plugin folder, that over dependencies. */
 export type Origin = "spec" | "folder" | "dependency";

@@ -5,8 +5,9 @@ import type { PluginFacts } from "../work/types.ts";
 import { actionOf } from "./check.ts";
 import type { Outcome, StartRequest } from "./contract.ts";
 import type { Context, PluginDefinition } from "./definition.ts";
+import { failureOf } from "./failure.ts";
 import { WorkInput } from "./input.ts";
-import { failureOf, onChannel, runAction } from "./runner.ts";
+import { onChannel, runAction } from "./runner.ts";
 
 /** A plugin that is ready to run: what it exports, and its checked options. */
 export interface ReadyPlugin {
@@ -17,7 +18,9 @@ export interface ReadyPlugin {
 
 export interface HostOptions {
   readonly node: NodeId;
+  /** Where plugins log; each line carries the plugin and the work. Default: nowhere. */
   readonly log?: Logger;
+  /** The plugin's code has ended. Once for each start, never before `start()` has returned. */
   onEnded(id: MessageId, outcome: Outcome): void;
 }
 

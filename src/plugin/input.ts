@@ -1,9 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { EMPTY, fromUtf8Lossy } from "../core/bytes.ts";
 import { MeshError } from "../core/errors.ts";
@@ -16,8 +15,14 @@ const LIMIT = 64 * 1024 * 1024;
 export class WorkInput implements Input {
   readonly #source: ByteSource;
   readonly #signal: AbortSignal;
-  #taken = false;
-  #file: string | undefined;
+  #taken: string | undefined;
+  #stream: Readable | undefined;
+  #folder: string | undefined;
+  #closed = false;
+  readonly #stop = (): void => {
+    const { reason }: { reason: unknown } = this.#signal;
+    this.#stream?.destroy(reason instanceof Error ? reason : new MeshError("CANCELLED", "the work was cancelled"));
+  };
 
   constructor(source: ByteSource, signal: AbortSignal) {
     this.#source = source;
@@ -25,26 +30,15 @@ export class WorkInput implements Input {
   }
 
   async bytes(limit = LIMIT): Promise<Uint8Array> {
-    this.#take();
-    const { inline } = this.#source;
-    if (inline !== undefined) return this.#within(inline, limit);
-    const parts: Uint8Array[] = [];
-    let size = 0;
-    for await (const part of this.#readable()) {
-      if (!(part instanceof Uint8Array)) continue;
-      size += part.length;
-      if (size > limit) throw tooLarge(limit);
-      parts.push(part);
-    }
-    return parts.length === 0 ? EMPTY : Buffer.concat(parts);
+    return await this.#gather("bytes()", limit);
   }
 
   async text(limit = LIMIT): Promise<string> {
-    return fromUtf8Lossy(await this.bytes(limit));
+    return fromUtf8Lossy(await this.#gather("text()", limit));
   }
 
   async json(limit = LIMIT): Promise<unknown> {
-    const text = await this.text(limit);
+    const text = fromUtf8Lossy(await this.#gather("json()", limit));
     if (text.trim() === "") return undefined;
     try {
       return JSON.parse(text) as unknown;
@@ -54,37 +48,69 @@ export class WorkInput implements Input {
   }
 
   stream(): Readable {
-    this.#take();
-    return this.#readable();
+    this.#take("stream()");
+    return this.#open();
   }
 
   async file(): Promise<string> {
-    this.#take();
-    const path = join(tmpdir(), `receptor-input-${randomBytes(8).toString("hex")}`);
-    this.#file = path;
-    await pipeline(this.#readable(), createWriteStream(path, { mode: 0o600 }), { signal: this.#signal });
+    this.#take("file()");
+    this.#folder = await mkdtemp(join(tmpdir(), "receptor-input-"));
+    const path = join(this.#folder, "payload");
+    await pipeline(this.#open(), createWriteStream(path, { mode: 0o600, flags: "wx" }));
+    if (this.#closed) await this.#removeFile();
     return path;
   }
 
   /** The work is over: what nobody read is dropped, the temporary file removed. */
   async close(): Promise<void> {
-    if (this.#source.inline === undefined) this.#source.stream.resume();
-    if (this.#file !== undefined) await rm(this.#file, { force: true });
+    this.#closed = true;
+    this.#signal.removeEventListener("abort", this.#stop);
+    if (this.#stream === undefined && this.#source.inline === undefined) this.#open();
+    // Not destroyed: its sender may still be sending, and is let finish.
+    this.#stream?.resume();
+    await this.#removeFile();
   }
 
-  #readable(): Readable {
-    return this.#source.stream;
+  async #gather(how: string, limit: number): Promise<Uint8Array> {
+    this.#take(how);
+    const { inline } = this.#source;
+    if (inline !== undefined) return within(inline, limit);
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    for await (const part of this.#open()) {
+      if (!(part instanceof Uint8Array)) throw new MeshError("INTERNAL", "a payload that is not bytes");
+      size += part.length;
+      if (size > limit) throw tooLarge(limit);
+      parts.push(part);
+    }
+    return parts.length === 0 ? EMPTY : Buffer.concat(parts, size);
   }
 
-  #take(): void {
-    if (this.#taken) throw new MeshError("INVALID_ARGUMENT", "the payload can be read once, in one way");
-    this.#taken = true;
+  #open(): Readable {
+    const stream = this.#source.stream;
+    this.#stream = stream;
+    // Whoever reads it hears of its end; where nobody does, there is nobody to tell.
+    stream.on("error", () => undefined);
+    if (this.#signal.aborted) this.#stop();
+    else this.#signal.addEventListener("abort", this.#stop, { once: true });
+    return stream;
   }
 
-  #within(bytes: Uint8Array, limit: number): Uint8Array {
-    if (bytes.length > limit) throw tooLarge(limit);
-    return bytes;
+  #take(how: string): void {
+    if (this.#taken !== undefined) {
+      throw new MeshError("WORK_FAILED", `the plugin reads its input with ${how} after ${this.#taken}: it can be read once, in one way`);
+    }
+    this.#taken = how;
   }
+
+  async #removeFile(): Promise<void> {
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function within(bytes: Uint8Array, limit: number): Uint8Array {
+  if (bytes.length > limit) throw tooLarge(limit);
+  return bytes;
 }
 
 function tooLarge(limit: number): MeshError {

@@ -66,11 +66,13 @@ export async function readPluginPackage(given: string): Promise<PluginPackage> {
   if (manifest === undefined) throw invalid(given, "there is no package.json");
   const name = nameOf(manifest) ?? given;
   const { receptor } = manifest;
-  if (!isRecord(receptor)) throw invalid(name, 'it is no plugin: its package.json has no "receptor": { "plugin": "./dist/index.js", "api": "^1" }');
+  if (!isRecord(receptor))
+    throw invalid(name, 'it is no plugin: its package.json has no "receptor": { "plugin": "./dist/index.js", "api": "^1" }');
   checkApi(name, receptor["api"]);
   const { plugin, name: says } = receptor;
   if (says !== undefined && !isPluginName(says)) throw invalid(name, '"receptor.name" in its package.json is no plugin name');
-  if (typeof plugin !== "string") throw invalid(name, 'its package.json does not name the file: "receptor": { "plugin": "./dist/index.js" }');
+  if (typeof plugin !== "string")
+    throw invalid(name, 'its package.json does not name the file: "receptor": { "plugin": "./dist/index.js" }');
   const folder = await realpath(given);
   const entry = resolve(folder, plugin);
   if (relative(folder, entry).startsWith("..")) throw invalid(name, `"receptor.plugin" leads out of the package: ${plugin}`);

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { MeshError, toMeshError } from "../core/errors.ts";
+import { toMeshError } from "../core/errors.ts";
 import { type Log, SILENT } from "../core/log.ts";
 import type { PluginDefinition } from "./definition.ts";
 import { discoverPlugins, type Found, type PluginProblem } from "./discovery.ts";
@@ -126,7 +126,10 @@ export class PluginRegistry {
     const { chosen, problems: unchosen } = choose(candidates, this.#options.plugins, this.#options.reserved ?? []);
     problems.push(...unchosen);
     const started = await Promise.all(chosen.map((choice) => this.#start(choice, problems)));
-    return await this.#adopt(started.filter((plugin) => plugin !== undefined), problems);
+    return await this.#adopt(
+      started.filter((plugin) => plugin !== undefined),
+      problems,
+    );
   }
 
   get #limit(): number {
@@ -166,22 +169,22 @@ export class PluginRegistry {
     try {
       // With other options it is another instance: works that began with the old ones keep what start() made for them.
       const module = running === undefined ? { definition, copy: candidate.copy } : await loadAgain();
-      await this.#startHook(module.definition, options);
+      await this.#startHook(module.definition, options, candidate.package);
       return { ...rest, ...module, name, loadAgain, options, given, facts };
     } catch (error) {
-      problems.push({ package: candidate.label, error: invalid(candidate.package, toMeshError(error).message, error) });
+      problems.push({ package: candidate.label, error: toMeshError(error, "PLUGIN_INVALID") });
       // An upgrade that does not start leaves the old one in its place.
       const before = this.#current.get(name);
       return before?.package === candidate.package ? before : undefined;
     }
   }
 
-  async #startHook(definition: PluginDefinition, options: unknown): Promise<void> {
+  async #startHook(definition: PluginDefinition, options: unknown, label: string): Promise<void> {
     try {
       await within(this.#limit, Promise.resolve(definition.start?.(options)));
     } catch (error) {
       const why = error === LATE ? `took longer than ${this.#limit} ms` : `failed: ${toMeshError(error).message}`;
-      throw new MeshError("PLUGIN_INVALID", `start() of plugin "${definition.name}" ${why}`, { cause: error });
+      throw invalid(label, `start() of plugin "${definition.name}" ${why}`, error);
     }
   }
 
@@ -209,7 +212,9 @@ export class PluginRegistry {
     this.#retiring.add(plugin);
     drained
       .then(() => this.#stop(plugin))
-      .catch((error: unknown) => this.#log.warn({ plugin: plugin.name, error: toMeshError(error).message }, "a plugin could not be retired"))
+      .catch((error: unknown) =>
+        this.#log.warn({ plugin: plugin.name, error: toMeshError(error).message }, "a plugin could not be retired"),
+      )
       .finally(() => this.#retiring.delete(plugin));
   }
 

@@ -1,16 +1,17 @@
 import { Readable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { utf8 } from "../core/bytes.ts";
-import { isErrorCode, isMeshError, MeshError } from "../core/errors.ts";
+import { MeshError } from "../core/errors.ts";
 import type { ResponseSink } from "./contract.ts";
 import type { ActionFunction, ChannelResponse, Context, Payload } from "./definition.ts";
-import { WorkInput } from "./input.ts";
+import type { WorkInput } from "./input.ts";
 
 /** A plugin that only yields must let the node do its other work: after this many milliseconds it is its turn. */
 const SLICE = 5;
-const LOOK_EVERY = 64;
 const CHANNEL = /^[a-z0-9-]{1,32}$/;
 const CHANNELS = new WeakSet<object>();
+
+type Item = Payload | ChannelResponse;
 
 /** Marks a response with the channel it goes out on. Throws INVALID_ARGUMENT for a channel that is no name. */
 export function onChannel(payload: Payload, channel: string): ChannelResponse {
@@ -20,36 +21,49 @@ export function onChannel(payload: Payload, channel: string): ChannelResponse {
   return response;
 }
 
-/** Runs one action to its end, at the pace that its responses are taken. Rejects with what the plugin threw. */
+/**
+ * Runs one action, at the pace that its responses are taken, and settles when its code has really ended. After the signal's
+ * abort nothing more is pulled or sent, and it rejects with the signal's reason; otherwise it rejects with what the action threw.
+ */
 export async function runAction(run: ActionFunction<unknown>, input: WorkInput, context: Context, sink: ResponseSink): Promise<void> {
-  const produced = run(input, context);
-  if (isAsyncIterable(produced)) return await drain(produced, context.signal, sink);
-  const value = await produced;
-  if (value !== undefined) await send(value, context.signal, sink);
+  const { signal } = context;
+  signal.throwIfAborted();
+  const produced: unknown = run(input, context);
+  const steps = stepsOf(produced);
+  if (steps !== undefined) return await drain(steps, signal, sink);
+  const value = (await produced) as Item | undefined;
+  signal.throwIfAborted();
+  if (value !== undefined) await send(value, signal, sink);
 }
 
-async function drain(responses: AsyncIterable<Payload | ChannelResponse>, signal: AbortSignal, sink: ResponseSink): Promise<void> {
-  const iterator = responses[Symbol.asyncIterator]();
+async function drain(iterator: Steps, signal: AbortSignal, sink: ResponseSink): Promise<void> {
+  // An action that waits inside next() may be one that ends at return(); a generator does so when it comes to its next yield.
+  let returned: Promise<unknown> | undefined;
+  const end = (): void => {
+    returned ??= Promise.resolve(iterator.return?.()).catch(() => undefined);
+  };
+  signal.addEventListener("abort", end, { once: true });
   let turnAt = performance.now() + SLICE;
-  let count = 0;
   try {
     for (;;) {
       const next = await iterator.next();
+      signal.throwIfAborted();
       if (next.done === true) return;
-      if (signal.aborted) throw signal.reason;
       await send(next.value, signal, sink);
-      if (++count % LOOK_EVERY === 0 && performance.now() > turnAt) {
-        await nextTurn();
-        turnAt = performance.now() + SLICE;
-      }
+      if (performance.now() < turnAt) continue;
+      await nextTurn();
+      turnAt = performance.now() + SLICE;
     }
   } finally {
-    // A plugin that is in the middle of something ends when it can; the node does not wait for it here.
-    void Promise.resolve(iterator.return?.()).catch(() => undefined);
+    signal.removeEventListener("abort", end);
+    end();
+    // Its place is taken until its last `finally` has run.
+    await returned;
+    signal.throwIfAborted();
   }
 }
 
-async function send(response: Payload | ChannelResponse, signal: AbortSignal, sink: ResponseSink): Promise<void> {
+async function send(response: Item, signal: AbortSignal, sink: ResponseSink): Promise<void> {
   const channel = isChannelResponse(response) ? response.channel : undefined;
   const payload = isChannelResponse(response) ? response.payload : response;
   if (payload instanceof Readable) return await sendStream(payload, channel, signal, sink);
@@ -59,45 +73,69 @@ async function send(response: Payload | ChannelResponse, signal: AbortSignal, si
       : payload instanceof Uint8Array
         ? sink.respond("bytes", payload, channel)
         : sink.respond("json", utf8(toJson(payload)), channel);
-  if (!room) await sink.ready();
+  if (!room) await readyOrAborted(sink, signal);
 }
 
 async function sendStream(stream: Readable, channel: string | undefined, signal: AbortSignal, sink: ResponseSink): Promise<void> {
+  const stop = (): void => void stream.destroy(toError(signal.reason));
+  signal.addEventListener("abort", stop, { once: true });
   sink.begin(channel);
-  for await (const part of stream) {
-    if (signal.aborted) throw signal.reason;
-    const bytes = typeof part === "string" ? utf8(part) : part;
-    if (!(bytes instanceof Uint8Array)) throw new MeshError("WORK_FAILED", "a streamed response yields bytes or text");
-    if (!sink.chunk(bytes)) await sink.ready();
+  try {
+    for await (const part of stream) {
+      signal.throwIfAborted();
+      const bytes: unknown = typeof part === "string" ? utf8(part) : part;
+      if (!(bytes instanceof Uint8Array)) throw new MeshError("WORK_FAILED", "a streamed response yields bytes or text");
+      if (!sink.chunk(bytes)) await readyOrAborted(sink, signal);
+    }
+    signal.throwIfAborted();
+    sink.finish();
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
-  sink.finish();
+}
+
+/** The sink of a work that is aborted may never have room again. */
+async function readyOrAborted(sink: ResponseSink, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  let stop = (): void => undefined;
+  const aborted = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    await Promise.race([sink.ready(), aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+  signal.throwIfAborted();
 }
 
 function toJson(payload: unknown): string {
   const text = JSON.stringify(payload);
-  if (text === undefined) throw new MeshError("WORK_FAILED", `a response is text, bytes, a stream or JSON, and not a ${typeof payload}`);
+  if (text === undefined)
+    throw new MeshError("WORK_FAILED", `a response is text, bytes, a stream or JSON, and not a value of type ${typeof payload}`);
   return text;
 }
 
-function isAsyncIterable(value: unknown): value is AsyncIterable<Payload | ChannelResponse> {
-  return typeof value === "object" && value !== null && Symbol.asyncIterator in value && !(value instanceof Readable);
+/** What a generator of either kind, or another iterator that can be awaited, has. */
+interface Steps {
+  next(): Promise<IteratorResult<Item, unknown>> | IteratorResult<Item, unknown>;
+  return?(): unknown;
+}
+
+/** Undefined for what is one response: a value, a promise of it, a stream. */
+function stepsOf(produced: unknown): Steps | undefined {
+  if (typeof produced !== "object" || produced === null || produced instanceof Readable) return undefined;
+  const steps = produced as { [Symbol.asyncIterator]?: () => Steps; [Symbol.iterator]?: () => Steps; next?: unknown };
+  if (steps[Symbol.asyncIterator] !== undefined) return steps[Symbol.asyncIterator]?.();
+  // A plain generator, and not a list, which is a JSON value.
+  return typeof steps.next === "function" ? steps[Symbol.iterator]?.() : undefined;
 }
 
 function isChannelResponse(value: unknown): value is ChannelResponse {
   return typeof value === "object" && value !== null && CHANNELS.has(value);
 }
 
-/** What the sender is told of what a plugin threw: a code, a message, never a stack. */
-export function failureOf(thrown: unknown): { readonly error: MeshError; readonly exitCode?: number } {
-  const exitCode = exitCodeOf(thrown);
-  const withExit = exitCode === undefined ? {} : { exitCode };
-  if (isMeshError(thrown)) return { error: thrown, ...withExit };
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const code = typeof thrown === "object" && thrown !== null && "code" in thrown && isErrorCode(thrown.code) ? thrown.code : "WORK_FAILED";
-  return { error: new MeshError(code, message === "" ? "the plugin failed without a message" : message), ...withExit };
-}
-
-function exitCodeOf(thrown: unknown): number | undefined {
-  if (typeof thrown !== "object" || thrown === null || !("exitCode" in thrown)) return undefined;
-  return Number.isInteger(thrown.exitCode) ? (thrown.exitCode as number) : undefined;
+function toError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new MeshError("CANCELLED", "the work was cancelled");
 }

@@ -61,7 +61,10 @@ export function choose(
     for (const name of Object.keys(setting)) {
       if (owners.has(name) || reserved.includes(name)) continue;
       const known = nearestNames(name, new Set(candidates.map(({ definition }) => definition.name)));
-      problems.push({ package: name, error: invalid(name, `the configuration names this plugin, and none of that name can be loaded; there is ${known}`) });
+      problems.push({
+        package: name,
+        error: invalid(name, `the configuration names this plugin, and none of that name can be loaded; there is ${known}`),
+      });
     }
   }
   return { chosen: [...chosen.values()], problems };
@@ -70,7 +73,10 @@ export function choose(
 function taken(candidate: Candidate, owner: Candidate): Error {
   const { name } = candidate.definition;
   const place = (one: Candidate): string => `${one.package} ${one.version}`;
-  return invalid(candidate.package, `the plugin name "${name}" is taken by ${place(owner)}, so that ${place(candidate)} is left out; remove one of the two`);
+  return invalid(
+    candidate.package,
+    `the plugin name "${name}" is taken by ${place(owner)}, so that ${place(candidate)} is left out; remove one of the two`,
+  );
 }
 
 /** Throws PLUGIN_INVALID where the plugin does not take its part of the configuration. */

@@ -56,7 +56,9 @@ export async function closureOf(folder: string): Promise<Closure> {
  */
 export async function copyClosure(closure: Closure, into: string, name: string): Promise<string> {
   const target = join(into, flat(name));
-  const places = new Map([...closure.members.keys()].map((folder, index) => [folder, index === 0 ? "package" : `${index}-${flat(basename(folder))}`]));
+  const places = new Map(
+    [...closure.members.keys()].map((folder, index) => [folder, index === 0 ? "package" : `${index}-${flat(basename(folder))}`]),
+  );
   const whole = join(target, places.get(closure.folder) ?? "package");
   if (await exists(whole)) return whole;
   const temporary = join(into, `.${randomBytes(6).toString("hex")}`);
