@@ -1,6 +1,6 @@
 import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve } from "node:path";
-import { MeshError, toMeshError } from "../core/errors.ts";
+import { type MeshError, toMeshError } from "../core/errors.ts";
 import {
   dependencyNames,
   findPackage,
