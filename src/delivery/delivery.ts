@@ -124,6 +124,7 @@ export class Delivery {
 
   /** At the end of a tick: streams, receipts and acknowledgements leave. */
   flush(now: Instant): void {
+    if (this.park.ready) this.drain();
     this.destination.flush(now);
     this.origin.flush(now);
     this.#acks.flush();
@@ -138,7 +139,7 @@ export class Delivery {
   }
 
   wake(now: Instant): void {
-    this.park.expire(now, (parked) => {
+    this.park.wake(now, (parked) => {
       if (this.#isOwn(parked)) this.origin.onExpiredHere(parked);
       else this.relay.expired(parked);
     });

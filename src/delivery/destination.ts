@@ -50,6 +50,7 @@ const RESEND = { first: 1_000, most: 15_000 } as const;
 const SETTLE = 100;
 /** How long a refusal is remembered for copies of its message. */
 const REFUSAL = 30_000;
+const REFUSALS = 10_000;
 /** A cancel that came before its message waits for it so long. */
 const EARLY_CANCEL = { life: 300_000, most: 10_000 } as const;
 
@@ -64,6 +65,7 @@ export class Destination {
   readonly #conversations = new Map<MessageId, Conversation>();
   readonly #retention: Retention;
   readonly #timers = new Deadlines<MessageId>();
+  readonly #refused = new Set<MessageId>();
   readonly #cancelledEarly = new Map<MessageId, Instant>();
   readonly #dirty = new Set<Conversation>();
   readonly #stalled = new Set<Conversation>();
@@ -141,6 +143,8 @@ export class Destination {
     if (conversation === undefined || conversation.phase === "accepted" || conversation.phase === "ended") return;
     conversation.phase = "refused";
     conversation.error = error;
+    this.#refused.add(id);
+    if (this.#refused.size > REFUSALS) for (const oldest of this.#refused) if (this.#drop(oldest)) break;
     if (conversation.durable) this.#journal.remove(id);
     conversation.receiptDue = true;
     this.#mark(conversation);
@@ -151,7 +155,7 @@ export class Destination {
   running(id: MessageId): void {
     const conversation = this.#conversations.get(id);
     if (conversation === undefined || conversation.phase !== "accepted") return;
-    conversation.down.write([runningRecord()]);
+    conversation.down.write([runningRecord()], conversation.responses + 1);
     this.#mark(conversation);
   }
 
@@ -178,7 +182,7 @@ export class Destination {
   end(now: Instant, id: MessageId, end: Omit<WorkEnd, "responses">): void {
     const conversation = this.#conversations.get(id);
     if (conversation?.phase !== "accepted") return;
-    conversation.down.write([endRecord({ ...end, responses: conversation.responses })]);
+    conversation.down.write([endRecord({ ...end, responses: conversation.responses })], conversation.responses + 1);
     conversation.down.end();
     conversation.phase = "ended";
     if (conversation.durable && conversation.frame !== undefined) this.#journal.put(id, conversation.frame, true, () => undefined);
@@ -225,7 +229,7 @@ export class Destination {
       if (!ack.done && !ack.detached) this.#unknown(from, ack.id);
       return;
     }
-    if (ack.generation !== conversation.generation || conversation.peer.high !== from.high || conversation.peer.low !== from.low) return;
+    if (conversation.phase === "refused" || ack.generation !== conversation.generation || conversation.peer.high !== from.high || conversation.peer.low !== from.low) return;
     if (ack.detached) {
       conversation.detached = true;
       return;
@@ -420,7 +424,7 @@ export class Destination {
   }
 
   #due(now: Instant, conversation: Conversation): void {
-    if (conversation.phase === "refused") return this.#drop(conversation.id);
+    if (conversation.phase === "refused") return void this.#drop(conversation.id);
     const { down, peer, id } = conversation;
     if (!down.outstanding || conversation.detached) return;
     if (this.#port.hasRoute(peer.high, peer.low)) {
@@ -435,14 +439,16 @@ export class Destination {
     for (const id of this.#retention.keep(now, conversation.id, conversation.down.held)) this.#drop(id);
   }
 
-  #drop(id: MessageId): void {
+  #drop(id: MessageId): boolean {
     const conversation = this.#conversations.get(id);
-    if (conversation === undefined) return;
+    this.#refused.delete(id);
+    if (conversation === undefined) return false;
     this.#conversations.delete(id);
     this.#timers.delete(id);
     this.#dirty.delete(conversation);
     this.#stalled.delete(conversation);
     if (conversation.durable) this.#journal.remove(id);
+    return true;
   }
 
   #mark(conversation: Conversation): void {

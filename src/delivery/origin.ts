@@ -56,6 +56,8 @@ interface Conversation extends AckSource {
   attachFrom: number;
   /** The worker asked how far the responses have come. */
   probed: boolean;
+  /** Why it is over, where its sender cannot be told before `send` has returned. */
+  failed: MeshError | undefined;
 }
 
 const RESEND = { first: 1_000, most: 15_000 } as const;
@@ -80,6 +82,7 @@ export class Origin {
   readonly #timers = new Deadlines<MessageId>();
   readonly #dirty = new Set<Conversation>();
   readonly #blocked = new Set<Conversation>();
+  #sending: Conversation | undefined;
 
   constructor(
     options: { readonly self: NodeId; readonly parks: boolean },
@@ -113,8 +116,10 @@ export class Origin {
     this.#frames.address(frame, { kind: FRAME.message, to, id, flags, ttl: ttlField(request.ttl) });
     const up = request.streamed ? new StreamSender(0) : undefined;
     const conversation = this.#open({ id, node: request.node, to, frame, expiresAt: now + request.ttl, durable: request.durable, hold: request.hold, up });
-    if (request.durable) this.#storeFirst(conversation, request.ttl);
+    this.#sending = conversation;
+    if (request.durable) this.#storeFirst(now, conversation, this.#port.storeOf(to.high, to.low));
     else this.#dispatch(now, conversation);
+    this.#sending = undefined;
     return id;
   }
 
@@ -125,7 +130,9 @@ export class Origin {
         const now = clock();
         const conversation = this.#open({ id, node, to, frame, expiresAt: now + ttl, durable: true, hold: false, up: undefined });
         conversation.copies = 1;
-        this.#dispatch(now, conversation);
+        conversation.bound = new DataView(frame.buffer, frame.byteOffset).getUint32(OFFSET.auxiliary);
+        if (ttl > 0) this.#dispatch(now, conversation);
+        else this.#fail(conversation, this.#expired(conversation));
       }
       done(error);
     });
@@ -171,8 +178,7 @@ export class Origin {
     const conversation = this.#live.get(id);
     if (conversation === undefined || conversation.cancelled !== undefined) return;
     conversation.cancelled = error;
-    const waiting = this.#park.find(id);
-    if (waiting !== undefined) this.#park.remove(waiting);
+    this.#unpark(conversation);
     if (conversation.copies === 0 && conversation.phase !== "attaching") return this.#fail(conversation, error);
     this.#sendCancel(conversation);
     this.#timers.set(id, now + RESEND.first);
@@ -234,7 +240,8 @@ export class Origin {
       this.#acks.add(now, { to: chunk.from, take: () => unknownReader(id, chunk.generation, chunk.offset) }, true);
       return;
     }
-    if (chunk.generation !== conversation.generation) return;
+    // Before it knows where its stream begins, a chunk can only be from the stream of an earlier follower.
+    if (conversation.phase === "attaching" || chunk.generation !== conversation.generation) return;
     if (chunk.accepted || conversation.phase !== "accepted") this.#accepted(now, conversation);
     const whole = conversation.down.whole;
     const fresh = conversation.down.receive(chunk.offset, chunk.bytes, chunk.fin);
@@ -268,23 +275,29 @@ export class Origin {
   /** The worker does not know the work, or ended it without a word. */
   onReset(id: MessageId, error: MeshError): void {
     const conversation = this.#live.get(id);
-    if (conversation !== undefined && (conversation.phase === "accepted" || conversation.cancelled !== undefined)) this.#fail(conversation, conversation.cancelled ?? error);
+    if (conversation === undefined) return;
+    const known = conversation.phase === "accepted" || error.code === "RESPONSES_GONE";
+    if (known || conversation.cancelled !== undefined) this.#fail(conversation, conversation.cancelled ?? error);
   }
 
   /** A message of this node left this node's own store. */
   onReleased(now: Instant, parked: Parked, frame: Uint8Array): void {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    const flags = view.getUint8(OFFSET.flags) & ~FLAG.custody;
+    view.setUint8(OFFSET.flags, flags);
     const conversation = this.#live.get(parked.id);
-    // Never sent before: it is bound now, to the destination's present life.
-    if (parked.custody || conversation === undefined) {
-      const bound = (view.getUint8(OFFSET.flags) & FLAG.resent) === 0;
-      if (bound) view.setUint32(OFFSET.auxiliary, this.#lifeOf((view.getUint8(OFFSET.flags) & FLAG.durable) !== 0, parked.destination));
+    if (conversation === undefined) {
+      // Of an earlier life of this node. If it was never sent before, it is bound now.
+      if ((flags & (FLAG.resent | FLAG.durable)) === 0) view.setUint32(OFFSET.auxiliary, this.#lifeOf(false, parked.destination));
+      if (!this.#port.transmit(frame, 0, frame.length)) this.#park.add(now, frame, () => undefined);
+      return;
     }
-    view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) & ~FLAG.custody);
-    this.#port.transmit(frame, 0, frame.length);
-    if (conversation === undefined) return;
-    if (conversation.copies === 0) conversation.bound = view.getUint32(OFFSET.auxiliary);
-    conversation.copies++;
+    if (conversation.phase !== "parked") return;
+    if (conversation.copies === 0) {
+      if (!this.#bind(now, conversation)) return;
+      view.setUint32(OFFSET.auxiliary, conversation.bound);
+    }
+    if (this.#port.transmit(frame, 0, frame.length)) conversation.copies++;
     this.#onItsWay(now, conversation);
   }
 
@@ -354,22 +367,36 @@ export class Origin {
       inputBlocked: false,
       attachFrom: 0,
       probed: false,
+      failed: undefined,
       take: () => acknowledgementOf(conversation),
     };
     this.#live.set(facts.id, conversation);
     return conversation;
   }
 
-  #storeFirst(conversation: Conversation, ttl: Millis): void {
+  /** Writes a durable message to the disk, with what it is bound to from now on; then it is sent. */
+  #storeFirst(now: Instant, conversation: Conversation, bound: number): void {
     conversation.phase = "storing";
-    this.#outbox.put(conversation.id, conversation.node, conversation.frame, ttl, (error) => {
-      if (this.#live.get(conversation.id) !== conversation) return;
+    conversation.copies = 0;
+    conversation.bound = bound;
+    this.#timers.delete(conversation.id);
+    this.#stamp(now, conversation, false);
+    this.#outbox.put(conversation.id, conversation.node, conversation.frame, conversation.expiresAt - now, (error) => {
+      if (this.#live.get(conversation.id) !== conversation || conversation.phase !== "storing") return;
       if (error !== undefined) return this.#fail(conversation, error);
-      conversation.phase = "waiting";
       // The engine's next wake sends it, so that no time has to be known here.
       this.#timers.set(conversation.id, -Infinity);
       this.#port.markDirty();
     });
+  }
+
+  /** Binds a message of which no copy was sent. `false`: it is written to the disk first. */
+  #bind(now: Instant, conversation: Conversation): boolean {
+    const life = this.#lifeOf(conversation.durable, conversation.to);
+    if (!conversation.durable) conversation.bound = life;
+    if (!conversation.durable || conversation.bound !== 0 || life === 0) return true;
+    this.#storeFirst(now, conversation, life);
+    return false;
   }
 
   /** Sends the message, or the request to attach, the best way that there is now. */
@@ -381,7 +408,7 @@ export class Origin {
     }
     const routed = this.#port.hasRoute(to.high, to.low) && !this.#park.has(to);
     if (routed || !this.#parks) {
-      if (conversation.copies === 0) conversation.bound = this.#lifeOf(conversation.durable, to);
+      if (conversation.copies === 0 && !this.#bind(now, conversation)) return;
       this.#stamp(now, conversation, conversation.copies > 0);
       const frame = conversation.frame;
       const left = routed ? this.#port.transmit(frame, 0, frame.length) : this.#port.handOver(frame);
@@ -436,7 +463,9 @@ export class Origin {
   }
 
   #parkedElsewhere(conversation: Conversation, node: NodeId, ttl: Millis): void {
-    if (conversation.phase === "attaching") return;
+    if (conversation.phase === "attaching" || conversation.phase === "storing") return;
+    // The cancel may have come by there before the message did.
+    if (conversation.cancelled !== undefined) return this.#sendCancel(conversation);
     const first = conversation.parkedAt !== node;
     conversation.phase = "parked";
     conversation.parkedAt = node;
@@ -456,17 +485,23 @@ export class Origin {
     conversation.wait = RESEND.first;
     this.#timers.set(conversation.id, now + (conversation.cancelled === undefined ? WATCH : RESEND.first));
     if (conversation.durable) this.#outbox.remove(conversation.id);
+    this.#unpark(conversation);
     this.#mark(conversation);
     this.#events.onAccepted(conversation.id, conversation.node);
   }
 
   #stale(now: Instant, conversation: Conversation, receipt: { readonly life: number; readonly resent: boolean }): void {
     if (conversation.phase === "accepted" || conversation.phase === "attaching") return;
+    // An answer to an older copy, which tells nothing new.
+    if (receipt.life === conversation.bound) return;
     const neverBegan = conversation.bound === 0 || (conversation.copies <= 1 && !receipt.resent);
     if (!neverBegan) {
       const message = `${conversation.node} restarted before it answered; whether the work had begun is not known`;
       return this.#fail(conversation, new MeshError("WORK_INTERRUPTED", message, { data: { node: conversation.node } }));
     }
+    if (conversation.cancelled !== undefined) return this.#fail(conversation, conversation.cancelled);
+    this.#unpark(conversation);
+    if (conversation.durable) return this.#storeFirst(now, conversation, receipt.life);
     conversation.bound = receipt.life;
     this.#stamp(now, conversation, false);
     conversation.copies = this.#port.transmit(conversation.frame, 0, conversation.frame.length) ? 1 : 0;
@@ -474,8 +509,13 @@ export class Origin {
   }
 
   #due(now: Instant, conversation: Conversation): void {
+    if (conversation.failed !== undefined) return this.#fail(conversation, conversation.failed);
     if (conversation.cancelled !== undefined) return this.#dueCancelled(now, conversation);
     if (conversation.phase === "accepted") return this.#dueAccepted(now, conversation);
+    const stored = conversation.phase === "storing";
+    if (stored) conversation.phase = "waiting";
+    // Now or not at all, and now is when it is on the disk.
+    if (stored && isNow(conversation.frame)) return this.#dispatch(now, conversation);
     if (now >= conversation.expiresAt + GRACE || (now >= conversation.expiresAt && conversation.copies === 0)) {
       return this.#fail(conversation, conversation.phase === "attaching" ? new MeshError("TIMEOUT", `${conversation.node} did not answer`) : this.#expired(conversation));
     }
@@ -552,13 +592,25 @@ export class Origin {
   }
 
   #fail(conversation: Conversation, error: MeshError): void {
+    if (this.#sending === conversation) {
+      conversation.failed = error;
+      this.#timers.set(conversation.id, -Infinity);
+      return this.#port.markDirty();
+    }
     this.#forget(conversation);
     this.#events.onFailed(conversation.id, error);
+  }
+
+  /** A copy that waits here for nothing any more. */
+  #unpark(conversation: Conversation): void {
+    const waiting = this.#park.find(conversation.id);
+    if (waiting !== undefined && conversation.frame.length > 0) this.#park.remove(waiting);
   }
 
   #forget(conversation: Conversation): void {
     if (conversation.durable && conversation.phase !== "accepted") this.#outbox.remove(conversation.id);
     conversation.phase = "over";
+    this.#unpark(conversation);
     this.#live.delete(conversation.id);
     this.#timers.delete(conversation.id);
     this.#dirty.delete(conversation);
@@ -573,6 +625,11 @@ function acknowledgementOf(conversation: Conversation): Acknowledgement {
   conversation.probed = false;
   down.acknowledged();
   return entry;
+}
+
+/** Its time to live is 0: it may not wait. */
+function isNow(frame: Uint8Array): boolean {
+  return new DataView(frame.buffer, frame.byteOffset, frame.byteLength).getUint32(OFFSET.ttl) === 0;
 }
 
 /** Nobody here reads this stream: it is kept for whoever attaches. */

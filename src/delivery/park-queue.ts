@@ -3,7 +3,7 @@ import type { MessageId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { type NodeHash, NodeHashMap } from "../core/node-hash.ts";
 import { Heap } from "../core/heap.ts";
-import { FLAG, OFFSET } from "../wire/frame.ts";
+import { FLAG, OFFSET, ROUTED_HEADER } from "../wire/frame.ts";
 import { readMessageId } from "../wire/message-id.ts";
 import type { DeliveryPort, ParkEvents } from "./ports.ts";
 
@@ -40,6 +40,8 @@ interface Queue {
 
 /** Frames taken out of the store together. */
 const PAGE = 64;
+/** After trouble with the store. */
+const RETRY: Millis = 1_000;
 const PREFIX = "park/";
 /** Before the frame: u64 wall time of parking as a float. */
 const ENVELOPE = 8;
@@ -60,6 +62,8 @@ export class ParkQueue {
   readonly #expiry = new Heap<Parked>((a, b) => a.expiresAt < b.expiresAt);
   #sequence = 0;
   #bytes = 0;
+  #ready = false;
+  #retryAt: Instant | undefined;
 
   constructor(port: DeliveryPort, events: ParkEvents, limits: ParkLimits) {
     this.#port = port;
@@ -96,12 +100,17 @@ export class ParkQueue {
     for (const queue of this.#queues.values()) if (queue.live > 0) yield { destination: queue.destination, messages: queue.live, bytes: queue.bytes };
   }
 
+  /** Something was stored that has a route by now: `drainAll` is to be called. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
   /** Reads back what waited when the node stopped; the time it was off counts. `done` runs when all is indexed. */
   restore(now: Instant, done: (error: MeshError | undefined) => void): void {
     const read = (from: string): void => {
       this.#port.records.scan({ from, to: `${PREFIX}~`, limit: 1000 }, (error, entries) => {
         if (error !== undefined) return done(error);
-        for (const { key, value } of entries) this.#index(now, key, value);
+        for (const { key, value } of entries) if (value.length >= ENVELOPE + ROUTED_HEADER) this.#index(now, key, value);
         const last = entries.at(-1);
         if (last === undefined) return done(undefined);
         read(`${last.key}!`);
@@ -110,11 +119,14 @@ export class ParkQueue {
     read(PREFIX);
   }
 
-  /** Stores the frame; `done` runs when it is on disk. Refuses with STORE_FULL. A frame that waits here already counts as stored. */
+  /**
+   * Stores the frame; `done` runs when it is on disk. Refuses with STORE_FULL. A frame that waits here already counts as stored; for
+   * one that is just being stored `done` runs only for the first call.
+   */
   add(now: Instant, frame: Uint8Array, done: (error: MeshError | undefined, parked: Parked | undefined) => void): void {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     const known = this.#byId.get(readMessageId(frame, OFFSET.id));
-    if (known !== undefined) return done(undefined, known);
+    if (known !== undefined) return known.stored ? done(undefined, known) : undefined;
     const destination = { high: view.getUint32(OFFSET.destination), low: view.getUint32(OFFSET.destination + 4) };
     const full = this.#full(destination, frame.length);
     if (full !== undefined) return done(full, undefined);
@@ -129,8 +141,13 @@ export class ParkQueue {
         return done(error, undefined);
       }
       parked.stored = true;
-      if (!parked.gone) this.#events.onParked(parked.id, destination);
+      if (parked.gone) return;
+      this.#events.onParked(parked.id, destination);
       done(undefined, parked);
+      // The route may have come while it was being stored.
+      if (!this.#port.hasRoute(destination.high, destination.low)) return;
+      this.#ready = true;
+      this.#port.markDirty();
     });
   }
 
@@ -153,19 +170,20 @@ export class ParkQueue {
     const first = page[0];
     if (first === undefined || last === undefined) return;
     queue.draining = true;
-    this.#port.records.scan({ from: first.key, to: `${last.key}!`, limit: PAGE }, (error, entries) => {
-      if (error !== undefined) {
-        queue.draining = false;
-        this.#events.onTrouble(error);
-        return;
-      }
+    // What was taken out of the middle a moment ago may still be on the disk.
+    const limit = queue.entries.lastIndexOf(last) - queue.head + 1;
+    const failed = (error: MeshError): void => {
+      queue.draining = false;
+      this.#retryAt = clock() + RETRY;
+      this.#port.markDirty();
+      this.#events.onTrouble(error);
+    };
+    this.#port.records.scan({ from: first.key, to: `${last.key}!`, limit }, (error, entries) => {
+      if (error !== undefined) return failed(error);
       const frames = new Map(entries.map((entry) => [entry.key, entry.value]));
-      this.#port.records.write(page.map(({ key }) => ({ type: "delete", key })), (failed) => {
+      this.#port.records.write(page.map(({ key }) => ({ type: "delete", key })), (kept) => {
+        if (kept !== undefined) return failed(kept);
         queue.draining = false;
-        if (failed !== undefined) {
-          this.#events.onTrouble(failed);
-          return;
-        }
         for (const parked of page) this.#release(clock(), parked, frames.get(parked.key), release);
         this.drain(destination, release, clock);
       });
@@ -174,10 +192,25 @@ export class ParkQueue {
 
   /** Tries every destination that has something waiting. */
   drainAll(release: Release, clock: () => Instant): void {
+    this.#ready = false;
     for (const queue of this.#queues.values()) if (queue.live > 0) this.drain(queue.destination, release, clock);
   }
 
   nextWake(): Instant | undefined {
+    const expiry = this.#nextExpiry();
+    return expiry === undefined ? this.#retryAt : Math.min(expiry, this.#retryAt ?? Infinity);
+  }
+
+  /** Tries again what the store would not give, and drops what has run out of time: to be called at `nextWake`. */
+  wake(now: Instant, each: (parked: Parked) => void): void {
+    this.expire(now, each);
+    if (this.#retryAt === undefined || now < this.#retryAt) return;
+    this.#retryAt = undefined;
+    this.#ready = true;
+    this.#port.markDirty();
+  }
+
+  #nextExpiry(): Instant | undefined {
     for (let top = this.#expiry.peek(); top !== undefined; top = this.#expiry.peek()) {
       if (!top.gone) return top.expiresAt;
       this.#expiry.pop();
@@ -188,7 +221,7 @@ export class ParkQueue {
   /** Takes out what has run out of time, and reports it. */
   expire(now: Instant, each: (parked: Parked) => void): void {
     const dead: Parked[] = [];
-    for (let at = this.nextWake(); at !== undefined && at <= now; at = this.nextWake()) {
+    for (let at = this.#nextExpiry(); at !== undefined && at <= now; at = this.#nextExpiry()) {
       const parked = this.#expiry.pop();
       if (parked === undefined) break;
       this.#drop(parked);

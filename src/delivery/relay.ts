@@ -59,12 +59,10 @@ export class Relay {
   release(now: Instant, parked: Parked, frame: Uint8Array): void {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     const life = this.#port.lifeOf(parked.destination.high, parked.destination.low);
-    if (parked.custody) {
-      view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) & ~FLAG.custody);
-      view.setUint32(OFFSET.auxiliary, life);
-      this.tell(parked.source, frame, 0, { type: "released", node: this.#self, life });
-    }
-    if (!this.#port.transmit(frame, 0, frame.length)) this.#wait(now, frame, view, 0, frame.length);
+    view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) & ~FLAG.custody);
+    if (parked.custody) view.setUint32(OFFSET.auxiliary, life);
+    if (!this.#port.transmit(frame, 0, frame.length)) return this.#parkAgain(now, parked, frame);
+    if (parked.custody) this.tell(parked.source, frame, 0, { type: "released", node: this.#self, life });
   }
 
   /** Tells the origin what became of its message. */
@@ -103,6 +101,15 @@ export class Relay {
       if (error !== undefined) this.tell(origin, frame, 0, { type: "failed", node: this.#self, error });
       else if (parked !== undefined) this.#tellParked(now, parked);
     });
+  }
+
+  /** The way closed while the message was taken out of the store. Its origin need not know. */
+  #parkAgain(now: Instant, before: Parked, frame: Uint8Array): void {
+    this.#park.add(now, frame, (error) => {
+      if (error !== undefined) this.tell(before.source, frame, 0, { type: "failed", node: this.#self, error });
+    });
+    const again = this.#park.find(before.id);
+    if (again !== undefined) again.custody = before.custody;
   }
 
   #tellParked(now: Instant, parked: Parked): void {

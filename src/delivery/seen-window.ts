@@ -5,6 +5,8 @@ import { counterOf, laneOf } from "./message-ids.ts";
 
 const LANES = 65_536;
 const SPAN = 1 << 17;
+/** Copies that are on the way have more time left than their origin gives them; and a lane's end need not move with each message. */
+const SLACK = 30_000;
 
 interface Seen {
   floor: number;
@@ -23,7 +25,7 @@ export class SeenWindow {
   add(id: MessageId, floor: number, until: Instant): boolean {
     const key = laneOf(id);
     const lane = this.#lane(key);
-    if (until > (this.#until.get(key) ?? -Infinity) + 1_000) this.#until.set(key, until);
+    if (until > (this.#until.get(key) ?? -Infinity)) this.#until.set(key, until + SLACK);
     this.#raise(lane, floor);
     const counter = counterOf(id);
     if (counter < lane.floor || counter >= lane.floor + SPAN || lane.counters.has(counter)) return false;

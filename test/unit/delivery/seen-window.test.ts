@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import type { MessageId } from "../../../src/core/ids.ts";
+import { counterOf, laneOf, MessageIds } from "../../../src/delivery/message-ids.ts";
+import { SeenWindow } from "../../../src/delivery/seen-window.ts";
+
+let lanes = 0;
+const randomBytes = (count: number): Uint8Array => new Uint8Array(count).fill(++lanes);
+const id = (lane: number, counter: number): MessageId =>
+  `${lane.toString(16).padStart(8, "0")}-0000-8000-8000-0000${counter.toString(16).padStart(8, "0")}` as MessageId;
+
+describe("MessageIds", () => {
+  it("counts up in one lane, whose ids are UUIDs of version 8", () => {
+    const ids = new MessageIds(randomBytes);
+    const [a, b] = [ids.next().id, ids.next().id];
+    expect(a).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(laneOf(a)).toBe(laneOf(b));
+    expect([counterOf(a), counterOf(b)]).toEqual([0, 1]);
+  });
+
+  it("raises the floor past all that has ended, but not past what has not", () => {
+    const ids = new MessageIds(randomBytes);
+    const made = Array.from({ length: 5 }, () => ids.next().id);
+    ids.ended(made[1] as MessageId);
+    ids.ended(made[2] as MessageId);
+    expect(ids.next().floor).toBe(0);
+    ids.ended(made[0] as MessageId);
+    expect(ids.next().floor).toBe(3);
+    ids.ended(made[0] as MessageId);
+    ids.ended(id(9, 3));
+    expect(ids.next().floor).toBe(3);
+  });
+
+  it("opens another lane when the oldest message of one does not end", () => {
+    const ids = new MessageIds(randomBytes);
+    const first = ids.next().id;
+    for (let i = 1; i < 65_536; i++) ids.ended(ids.next().id);
+    const other = ids.next();
+    expect(laneOf(other.id)).not.toBe(laneOf(first));
+    expect(other.floor).toBe(0);
+    ids.ended(first);
+    expect(laneOf(ids.next().id)).toBe(laneOf(other.id));
+  });
+});
+
+describe("SeenWindow", () => {
+  it("takes an id once", () => {
+    const seen = new SeenWindow();
+    expect(seen.add(id(1, 7), 0, 1_000)).toBe(true);
+    expect(seen.add(id(1, 7), 0, 1_000)).toBe(false);
+    expect(seen.has(id(1, 7))).toBe(true);
+    expect(seen.has(id(1, 8))).toBe(false);
+    expect(seen.has(id(2, 7))).toBe(false);
+    expect(seen.add(id(2, 7), 0, 1_000)).toBe(true);
+  });
+
+  it("knows everything below the floor as over, also what it never saw, and what lies beyond its span as no honest id", () => {
+    const seen = new SeenWindow();
+    seen.add(id(1, 100), 50, 1_000);
+    expect(seen.has(id(1, 49))).toBe(true);
+    expect(seen.add(id(1, 49), 50, 1_000)).toBe(false);
+    expect(seen.add(id(1, 50), 50, 1_000)).toBe(true);
+    expect(seen.add(id(1, 50 + (1 << 17)), 50, 1_000)).toBe(false);
+    seen.add(id(1, 70_000), 60_000, 1_000);
+    expect(seen.has(id(1, 100))).toBe(true);
+    // A lower floor, of an older copy, takes nothing back.
+    expect(seen.add(id(1, 200), 0, 1_000)).toBe(false);
+  });
+
+  it("remembers a lane until no copy of its last message can come any more, and then forgets it", () => {
+    const seen = new SeenWindow();
+    seen.add(id(1, 1), 0, 1_000);
+    seen.add(id(1, 2), 0, 1_500);
+    seen.wake(1_499);
+    expect(seen.has(id(1, 1))).toBe(true);
+    const at = seen.nextWake();
+    expect(at).toBeGreaterThanOrEqual(1_500);
+    seen.wake(at ?? 0);
+    expect(seen.has(id(1, 1))).toBe(false);
+    expect(seen.nextWake()).toBeUndefined();
+  });
+
+  it("holds at most 65,536 lanes; the one that is over first makes room", () => {
+    const seen = new SeenWindow();
+    for (let lane = 0; lane <= 65_536; lane++) seen.add(id(lane, 1), 0, 10_000 + (lane === 5 ? -5_000 : lane));
+    expect(seen.has(id(5, 1))).toBe(false);
+    expect(seen.has(id(0, 1))).toBe(true);
+    expect(seen.has(id(65_536, 1))).toBe(true);
+  });
+});
