@@ -144,6 +144,12 @@ export class SimNode {
     this.#disk = wipe ? this.#newDisk() : { ...this.#disk, store };
   }
 
+  /** Whether a durable message of this node is on its disk: before that its sender has been promised nothing. */
+  hasStored(id: MessageId): boolean {
+    const phase = this.engine?.delivery.origin.find(id)?.phase;
+    return phase !== undefined && phase !== "storing";
+  }
+
   send(to: NodeId, options: { ttl: number; durable: boolean; bytes: number }): MessageId | undefined {
     const id = this.engine?.delivery.origin.send(this.#clock.now, {
       node: to,
