@@ -125,13 +125,14 @@ export class SimNode {
     );
     disk.boots.push(boot);
     this.engine = engine;
-    this.#network.listen(this.id, (pipe) => engine.accept(pipe, pipe.remote, 1));
+    // A node has no links before it has read its disk.
     engine.restore((error) => {
       if (error !== undefined) return;
+      this.#network.listen(this.id, (pipe) => engine.accept(pipe, pipe.remote, 1));
       engine.delivery.relay.announce(this.#clock.now);
+      for (const peer of this.peers) engine.links.addPeer(peer, 1);
       engine.poke();
     });
-    for (const peer of this.peers) engine.links.addPeer(peer, 1);
   }
 
   /** As `kill -9` would; `wipe` takes the disk too. */

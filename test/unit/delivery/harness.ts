@@ -1,4 +1,4 @@
-import type { MeshError } from "../../../src/core/errors.ts";
+import { isMeshError, type MeshError } from "../../../src/core/errors.ts";
 import { type MessageId, type NodeId, nodeId } from "../../../src/core/ids.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
 import { Delivery } from "../../../src/delivery/delivery.ts";
@@ -76,7 +76,7 @@ export class Net {
     const flight = { ...readRoutedHeader(view, 0), from, to, at: this.clock.now, frame: frame.slice() };
     this.flights.push(flight);
     if (from !== to && this.lose(flight)) return;
-    this.clock.after(from === to ? 0 : (this.delay.get(`${from}>${to}`) ?? 1), () => this.node(to).receive(frame));
+    this.clock.after(from === to ? 0 : (this.delay.get(`${from}>${to}`) ?? 1), () => this.node(to).arrive(frame));
   }
 
   run(milliseconds: number): void {
@@ -107,6 +107,7 @@ export class Peer {
   readonly bytes = new Map<MessageId, Uint8Array[]>();
   readonly echoes: EchoReply[] = [];
   idempotent = false;
+  badBodies = 0;
   /** How a request is answered; default: accepted, answered with its own payload, ended. */
   onRequest: (request: WorkRequest) => void = (request) => this.answer(request);
   onPayload: (id: MessageId, bytes: Uint8Array) => void = (id, bytes) => this.delivery.destination.consumed(this.net.clock.now, id, bytes.length);
@@ -117,6 +118,8 @@ export class Peer {
   #lanes = 0;
   #wake: (() => void) | undefined;
   #dirty = false;
+  /** A node has no links before it has read its disk. */
+  #restoring = false;
 
   constructor(net: Net, id: NodeId, options: NodeOptions) {
     this.net = net;
@@ -161,8 +164,19 @@ export class Peer {
   }
 
   receive(frame: Uint8Array): void {
+    if (this.#restoring) return;
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     this.act((delivery) => delivery.receive(this.net.clock.now, frame, view, 0, frame.length));
+  }
+
+  /** As the engine does: a bad body says nothing against the link that it came by. */
+  arrive(frame: Uint8Array): void {
+    try {
+      this.receive(frame);
+    } catch (error) {
+      if (!isMeshError(error)) throw error;
+      this.badBodies++;
+    }
   }
 
   /** Ends this life and begins another; `wipe`: on a new disk. What was told stays. */
@@ -175,12 +189,14 @@ export class Peer {
     this.life++;
     if (options.off !== undefined) this.net.run(options.off);
     this.delivery = this.#make();
+    this.#restoring = true;
     this.delivery.restore((error) => {
       if (error !== undefined) this.errors.push(error);
+      this.#restoring = false;
       this.delivery.relay.announce(this.net.clock.now);
       this.#soon();
+      for (const other of this.net.nodes.values()) if (other !== this) other.act((delivery) => delivery.restarted(this.net.clock.now, this.id));
     });
-    for (const other of this.net.nodes.values()) if (other !== this) other.act((delivery) => delivery.restarted(this.net.clock.now, this.id));
   }
 
   /** All response bytes of a message, in the order in which they came. */

@@ -159,6 +159,7 @@ describe("Origin: without a route", () => {
     net.run(10_000);
     expect(net.over("a>x", FRAME.message)).toHaveLength(1);
     net.node("b").restart();
+    net.run(20);
     net.routes({ open: ["x>b"] });
     net.run(100);
     const notices = net.over("x>a", FRAME.notice).map(({ frame }) => decodeNotice(frame.subarray(48)));

@@ -38,6 +38,8 @@ class Bench {
   wall = 1_000_000;
   routes = new Set<string>();
   congested = false;
+  /** How much later than a read a write begins. */
+  writeDelay = 0;
   /** Frames that a release takes before the link has no room. */
   room = Infinity;
   readonly left: Uint8Array[] = [];
@@ -82,7 +84,11 @@ class Bench {
     const port: Pick<DeliveryPort, "hasRoute" | "congested" | "records" | "wallClock" | "markDirty"> = {
       hasRoute: (_high, low) => this.routes.has(names.get(low) ?? ""),
       congested: () => this.congested,
-      records: this.store,
+      records: {
+        write: (operations, done) => void this.clock.after(this.writeDelay, () => this.store.write(operations, done)),
+        get: (key, done) => this.store.get(key, done),
+        scan: (range, done) => this.store.scan(range, done),
+      },
       wallClock: () => this.wall,
       markDirty: () => undefined,
     };
@@ -207,6 +213,7 @@ describe("ParkQueue.drain", () => {
     for (let n = 0; n < 70; n++) bench.add(frameOf(n, "b"));
     bench.run();
     bench.routes.add("b");
+    bench.writeDelay = 5;
     for (const parked of [...bench.park.list()].slice(5, 10)) bench.park.remove(parked);
     bench.drain();
     bench.run(100);
