@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url";
 import type { Status } from "../../src/node/api.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const COMMAND = join(ROOT, "dist/cli/main.js");
+/** The built command. */
+export const COMMAND = join(ROOT, "dist/cli/main.js");
 const START = 20_000;
 
 export interface Ready {
