@@ -3,7 +3,7 @@ import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
 import type { Response, Work, WorkEvent, WorkResult, WorkState } from "./api.ts";
 import { Emitter } from "./emitter.ts";
-import type { SentWork } from "./sent-work.ts";
+import { abortable, type SentWork } from "./sent-work.ts";
 
 export interface AnyPort {
   /** Who could do it now, best first. */
@@ -35,6 +35,8 @@ export class AnyWork implements Work {
   #chosen: SentWork | undefined;
   #attempt: SentWork | undefined;
   #cancelled = false;
+  /** Wakes what waits for a member when the work is cancelled. */
+  #stop: (() => void) | undefined;
   #error: MeshError | undefined;
 
   constructor(target: string, directive: string, ttl: number, port: AnyPort) {
@@ -81,11 +83,19 @@ export class AnyWork implements Work {
 
   async cancel(): Promise<void> {
     this.#cancelled = true;
+    this.#stop?.();
     await (this.#chosen ?? this.#attempt)?.cancel();
+    await this.ended();
+  }
+
+  /** Settles at the end, however it was. */
+  async ended(): Promise<void> {
+    const work = await this.#settled.catch(() => undefined);
+    await work?.ended();
   }
 
   async result(options: { readonly signal?: AbortSignal } = {}): Promise<WorkResult> {
-    return await (await this.#settled).result(options);
+    return await (await abortable(this.#settled, options.signal)).result(options);
   }
 
   async #choose(ttl: number): Promise<SentWork> {
@@ -98,7 +108,7 @@ export class AnyWork implements Work {
       if (node === undefined) {
         if (last.code === "BUSY" || ttl === 0) throw last;
         if (this.#port.now() >= this.#expiresAt) throw new MeshError("EXPIRED", `no member of ${this.#target} took the work within the time to live`, { cause: last });
-        await this.#port.changed(this.#expiresAt);
+        await this.#changed();
         asked.clear();
         continue;
       }
@@ -110,6 +120,14 @@ export class AnyWork implements Work {
         if (!MOVABLE.has(last.code)) throw last;
       }
     }
+  }
+
+  async #changed(): Promise<void> {
+    const stopped = new Promise<void>((resolve) => {
+      this.#stop = resolve;
+    });
+    await Promise.race([this.#port.changed(this.#expiresAt), stopped]);
+    this.#stop = undefined;
   }
 
   /** Asks one member. It leaves when another could do it sooner; it began nothing, since it was not confirmed. */

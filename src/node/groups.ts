@@ -61,20 +61,12 @@ export class GroupWork implements Work {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Response> {
-    const merged = new Emitter<Response>();
-    const reading = merged.read();
     const failures: unknown[] = [];
-    const done = Promise.all(
-      this.members.map(async (member) => {
-        try {
-          for await (const response of member) merged.emit(response);
-        } catch (error) {
-          failures.push(error);
-        }
-      }),
-    ).then(() => merged.close());
-    yield* reading;
-    await done;
+    let serial = 0;
+    for await (const { response, error } of arrivals(this.members)) {
+      if (response === undefined) failures.push(error);
+      else yield numbered(response, ++serial);
+    }
     if (failures.length > 0) throw failures[0];
   }
 
@@ -104,4 +96,58 @@ export class GroupWork implements Work {
     }
     return { state: "succeeded", responses, exitCode: undefined };
   }
+}
+
+interface Arrival {
+  /** Undefined: the member failed. */
+  readonly response?: Response;
+  readonly error?: unknown;
+}
+
+/** The responses of all members as they come. A member is asked for its next one only once its last is done with. */
+async function* arrivals(members: readonly Work[]): AsyncGenerator<Arrival> {
+  const arrived: { readonly member: AsyncIterator<Response>; readonly done: boolean; readonly arrival: Arrival | undefined }[] = [];
+  let wake: (() => void) | undefined;
+  const ask = (member: AsyncIterator<Response>): void => {
+    const take = (done: boolean, arrival?: Arrival): void => {
+      arrived.push({ member, done, arrival });
+      wake?.();
+    };
+    void member.next().then(
+      ({ done, value }) => (done === true ? take(true) : take(false, { response: value })),
+      (error: unknown) => take(true, { error }),
+    );
+  };
+  const reading = new Set(members.map((member) => member[Symbol.asyncIterator]()));
+  for (const member of reading) ask(member);
+  try {
+    while (reading.size > 0) {
+      const next = arrived.shift();
+      if (next === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        continue;
+      }
+      if (next.done) reading.delete(next.member);
+      if (next.arrival !== undefined) yield next.arrival;
+      if (!next.done) ask(next.member);
+    }
+  } finally {
+    for (const member of reading) void member.return?.();
+  }
+}
+
+function numbered(response: Response, serial: number): Response {
+  return {
+    serial,
+    channel: response.channel,
+    get payload() {
+      return response.payload;
+    },
+    bytes: () => response.bytes(),
+    text: () => response.text(),
+    json: () => response.json(),
+    stream: () => response.stream(),
+  };
 }

@@ -210,7 +210,7 @@ export class Links {
       case "newer":
         return undefined;
       case "elder":
-        existing.session.close(now, duplicateNode(greeting.node, link.pipe.remote));
+        // The younger is not told to leave yet: this may be what a dead process had sent. It dials again, and the elder is asked for a sign of life.
         return undefined;
       case "probe":
         existing.session.probe(now, PROBE_TIME, (at, alive) => {

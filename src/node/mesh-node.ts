@@ -214,7 +214,7 @@ export class Node implements MeshNode {
       throw new MeshError("INVALID_ARGUMENT", "a stream can be read once: it cannot go to all members of a group");
     }
     const works = members.map(({ node }) => this.#parts.sender.send(node, directive, payload, options));
-    this.#onAbort(options.signal, () => works.map((work) => work.cancel()));
+    for (const work of works) cancelOnAbort(work, options.signal);
     const group_ = new GroupWork(target, works);
     if (options.waitFor !== "sent") await abortable(Promise.allSettled(works.map((work) => (options.waitFor === "parked" ? work.parkedOrAccepted() : work.accepted()))), options.signal);
     return group_;
@@ -238,7 +238,7 @@ export class Node implements MeshNode {
       changed: (until) => changes.next(until),
       now: () => engine.now(),
     });
-    this.#onAbort(options.signal, () => [work.cancel()]);
+    cancelOnAbort(work, options.signal);
     if (options.waitFor !== "sent") await abortable(work.accepted(), options.signal);
     return work;
   }
@@ -260,14 +260,10 @@ export class Node implements MeshNode {
   }
 
   async #whenReady(work: SentWork, options: SendOptions): Promise<Work> {
-    this.#onAbort(options.signal, () => [work.cancel()]);
+    cancelOnAbort(work, options.signal);
     if (options.waitFor === "sent") return work;
     await abortable(options.waitFor === "parked" ? work.parkedOrAccepted() : work.accepted(), options.signal);
     return work;
-  }
-
-  #onAbort(signal: AbortSignal | undefined, cancel: () => readonly Promise<void>[]): void {
-    signal?.addEventListener("abort", () => void Promise.allSettled(cancel()), { once: true });
   }
 
   async #echo(node: NodeId, reach: number | undefined, options: CallOptions): Promise<{ rtt: number; reply: EchoReply }> {
@@ -298,6 +294,14 @@ export class Node implements MeshNode {
       for (const id of asked) this.#echoes.delete(id);
     }
   }
+}
+
+/** A signal that outlives the work keeps nothing of it. */
+function cancelOnAbort(work: SentWork | AnyWork, signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  const cancel = (): void => void work.cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  void work.ended().then(() => signal.removeEventListener("abort", cancel));
 }
 
 function unknownGroup(group: string): MeshError {

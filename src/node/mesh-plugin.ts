@@ -17,6 +17,7 @@ export interface MeshPluginSources {
 export function meshPlugin(sources: MeshPluginSources): PluginDefinition {
   return {
     name: "mesh",
+    concurrency: 64,
     actions: {
       status: async () => ({ ...sources.node().status() }),
       info: async () => ({ node: sources.node().id, version: sources.version, dataDir: sources.dataDir, pid: process.pid, host: hostname() }),

@@ -37,7 +37,8 @@ export class NodePlugins {
   private constructor(options: NodePluginsOptions) {
     this.#options = options;
     const own = [options.builtin, ...options.definitions].map((definition) => checkDefinition(definition, definition.name));
-    this.#own = new Map(own.map((definition) => [definition.name, { definition, options: undefined, facts: factsOf(definition, VERSION) }]));
+    const facts = (definition: PluginDefinition): PluginFacts => ({ ...factsOf(definition, VERSION), ...(definition.name === options.builtin.name && { apart: true }) });
+    this.#own = new Map(own.map((definition) => [definition.name, { definition, options: undefined, facts: facts(definition) }]));
     this.#registry = new PluginRegistry({
       pluginDir: join(options.dataDir, "plugins"),
       cwd: process.cwd(),

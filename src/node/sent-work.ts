@@ -42,9 +42,9 @@ export class SentWork implements Work {
   readonly #ended = new Gate();
   #readers = 0;
   #draining = false;
-  #wake: (() => void) | undefined;
+  /** One for each reader that waits. */
+  readonly #wakes: (() => void)[] = [];
   #outcome: Outcome | undefined;
-  #current: WorkResponse | undefined;
 
   constructor(facts: { readonly id: MessageId; readonly node: NodeId; readonly directive: string; readonly now: number }, port: SentWorkPort) {
     this.id = facts.id;
@@ -119,27 +119,26 @@ export class SentWork implements Work {
     this.#finish({ error });
   }
 
+  /** Several readers share the responses: each goes to one of them. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Response> {
     this.#readers++;
+    let current: WorkResponse | undefined;
     try {
       for (;;) {
         const next = this.#queue.shift();
         if (next !== undefined) {
-          this.#current?.abandon();
-          this.#current = next.response;
+          current?.abandon();
+          current = next.response;
           this.#port.consumed(next.size);
           yield next.response;
           continue;
         }
         if (this.#outcome !== undefined) break;
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+        await new Promise<void>((resolve) => this.#wakes.push(resolve));
       }
     } finally {
       this.#readers--;
-      this.#current?.abandon();
-      this.#current = undefined;
+      current?.abandon();
       if (this.#draining) this.#drain();
     }
     const error = this.error;
@@ -221,8 +220,7 @@ export class SentWork implements Work {
   }
 
   #rouse(): void {
-    this.#wake?.();
-    this.#wake = undefined;
+    for (const wake of this.#wakes.splice(0)) wake();
   }
 }
 
@@ -260,7 +258,7 @@ class Gate {
   }
 }
 
-/** Rejects with ABORTED as soon as the signal says so. */
+/** Rejects with ABORTED as soon as the signal says so, also where `promise` fails of it. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   if (signal.aborted) throw aborted(signal);
@@ -271,6 +269,8 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | un
   });
   try {
     return await Promise.race([promise, abort]);
+  } catch (error) {
+    throw signal.aborted ? aborted(signal) : error;
   } finally {
     if (onAbort !== undefined) signal.removeEventListener("abort", onAbort);
   }

@@ -61,6 +61,8 @@ export class AdvertisedLinkChoice {
       if (reuseAt !== undefined && (this.#reviewAt === undefined || reuseAt < this.#reviewAt)) this.#reviewAt = reuseAt;
       const record = this.#database.find(link.peer);
       if (record !== undefined && record.live && this.#database.graph.reaches(this.#self, starts, record)) continue;
+      // Until it is lost again: two neighbours of one node that each relied on the other would take turns for ever.
+      this.#damping.forgive(link.peer);
       links.push(link);
       this.#start(starts, link.peer);
     }

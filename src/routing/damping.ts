@@ -29,6 +29,12 @@ export class Damping {
     return penalty.suppressed;
   }
 
+  /** The link is the only way: it is told of until it is lost again. */
+  forgive(peer: NodeId): void {
+    const penalty = this.#penalties.get(peer);
+    if (penalty !== undefined) penalty.suppressed = false;
+  }
+
   /** When the suppression of `peer` ends; undefined where there is none. */
   reuseAt(peer: NodeId): Instant | undefined {
     const penalty = this.#penalties.get(peer);
