@@ -19,6 +19,8 @@ export interface Lane<W extends Waiting> {
   readonly plugin: string;
   readonly action: string;
   readonly slots: PluginSlots;
+  /** Its works take none of the node's slots. */
+  readonly apart: boolean;
   facts: ActionFacts;
   limit: number;
   taken: number;
@@ -43,7 +45,7 @@ export class Lanes<W extends Waiting> {
     this.#limit = limit;
   }
 
-  /** Slots in use. */
+  /** Slots of the node in use. */
   get taken(): number {
     return this.#taken;
   }
@@ -86,6 +88,7 @@ export class Lanes<W extends Waiting> {
       plugin: plugin.name,
       action,
       slots,
+      apart: plugin.apart ?? false,
       facts,
       limit: facts.concurrency ?? Number.POSITIVE_INFINITY,
       taken: 0,
@@ -97,12 +100,11 @@ export class Lanes<W extends Waiting> {
   }
 
   hasRoom(lane: Lane<W>): boolean {
-    return this.#taken < this.#limit && lane.slots.taken < lane.slots.limit && lane.taken < lane.limit;
+    return (lane.apart || this.#taken < this.#limit) && lane.slots.taken < lane.slots.limit && lane.taken < lane.limit;
   }
 
   /** The work that may begin now, if any; it has left its lane and taken its slots. */
   next(): { readonly lane: Lane<W>; readonly work: W } | undefined {
-    if (this.#taken >= this.#limit) return undefined;
     let best: { lane: Lane<W>; work: W } | undefined;
     for (const lane of this.#lanes.values()) {
       if (lane.waiting.size === 0 || !this.hasRoom(lane)) continue;
@@ -113,14 +115,14 @@ export class Lanes<W extends Waiting> {
     best.lane.waiting.delete(best.work.id);
     best.lane.taken++;
     best.lane.slots.taken++;
-    this.#taken++;
+    if (!best.lane.apart) this.#taken++;
     return best;
   }
 
   release(lane: Lane<W>): void {
     lane.taken--;
     lane.slots.taken--;
-    this.#taken--;
+    if (!lane.apart) this.#taken--;
     if (!lane.known && lane.taken === 0) this.#forget(`${lane.plugin}:${lane.action}`, lane);
   }
 

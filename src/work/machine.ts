@@ -146,7 +146,7 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
   /** Throws CLOSED or BUSY where there is no place. */
   #admit(lane: Lane<Job>, id: MessageId, hold: boolean): void {
     const data = { running: this.running, queued: this.queued };
-    if (this.#draining) throw new MeshError("CLOSED", `node "${this.#node}" is draining: it takes no new work`, { data });
+    if (this.#draining && !lane.apart) throw new MeshError("CLOSED", `node "${this.#node}" is draining: it takes no new work`, { data });
     if (this.#unstopped.has(id))
       throw new MeshError("BUSY", `node "${this.#node}" still runs this work, which ignores its abort`, { data });
     if (this.#waiting < this.#queueLimit) return;

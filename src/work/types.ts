@@ -17,6 +17,8 @@ export interface PluginFacts {
   readonly version: string;
   /** How many works of the plugin at once; default: as many as the node's. */
   readonly concurrency?: number;
+  /** The care of the node itself: its works take none of the node's slots, are no load, and are taken while the node drains. */
+  readonly apart?: boolean;
   readonly actions: ReadonlyMap<string, ActionFacts>;
 }
 

@@ -37,6 +37,20 @@ describe("WorkMachine, admission", () => {
     expect(numbers(bench.request(4, "shell:run"), "start")).toEqual([4]);
   });
 
+  it("takes the care of the node itself although all slots and the queue are full, and while it drains; it is no load", () => {
+    const care = { ...plugin("mesh", { status: {} }, 2), apart: true };
+    const bench = new Bench({ maxConcurrent: 1, queue: 1 }, [plugin("echo", { run: {} }), care]);
+    bench.request(1);
+    bench.request(2);
+    expect(bench.request(3, "mesh:status").map(({ type }) => type)).toEqual(["accepted", "start"]);
+    bench.step({ type: "drain" });
+    expect(bench.request(4, "mesh:status").map(({ type }) => type)).toEqual(["accepted", "start"]);
+    bench.step({ type: "ended", id: id(3) });
+    bench.step({ type: "ended", id: id(1) });
+    expect(bench.machine.idle).toBe(true);
+    expect(bench.machine.running).toBe(0);
+  });
+
   it("takes what can begin at once where the queue has no place at all", () => {
     const bench = new Bench({ maxConcurrent: 1, queue: 0 });
     expect(numbers(bench.request(1), "start")).toEqual([1]);
