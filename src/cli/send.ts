@@ -75,6 +75,8 @@ async function follow(work: Work, printer: Printer, signal: AbortSignal, args: A
     return EXIT.done;
   }
   const timedOut = signal.aborted && isTimeout(signal.reason);
+  // Nobody reads any more what became of it.
+  if (signal.aborted && !timedOut && interruptedExit(signal) === EXIT.done) return EXIT.done;
   const error = timedOut ? tooLate(args.seconds("timeout")) : failure;
   const state = signal.aborted || work.state === "cancelled" || failure.code === "CANCELLED" ? "cancelled" : "failed";
   await printer.end(work, state, signal.aborted && !timedOut ? new MeshError("CANCELLED", "cancelled by its sender") : error);
