@@ -63,7 +63,14 @@ export class Delivery {
     this.echo = new Echo(options.self, frames, handlers.echo.facts);
     this.#onEchoReply = handlers.echo.onReply;
     this.relay = new Relay(options, { port, frames, park: this.park, echo: this.echo });
-    this.origin = new Origin(options, { port, frames, acks: this.#acks, ids: new MessageIds(options.randomBytes), park: this.park, events: handlers.origin });
+    this.origin = new Origin(options, {
+      port,
+      frames,
+      acks: this.#acks,
+      ids: new MessageIds(options.randomBytes),
+      park: this.park,
+      events: handlers.origin,
+    });
     this.destination = new Destination(options, { port, frames, acks: this.#acks, events: handlers.destination });
   }
 
@@ -78,7 +85,10 @@ export class Delivery {
 
   /** One routed frame, from a link or from this node itself. It may be patched in place. */
   receive(now: Instant, bytes: Uint8Array, view: DataView, start: number, end: number): void {
-    if (view.getUint32(start + OFFSET.destination) !== this.#self.high || view.getUint32(start + OFFSET.destination + 4) !== this.#self.low) {
+    if (
+      view.getUint32(start + OFFSET.destination) !== this.#self.high ||
+      view.getUint32(start + OFFSET.destination + 4) !== this.#self.low
+    ) {
       return this.relay.forward(now, bytes, view, start, end);
     }
     const kind = view.getUint8(start + OFFSET.kind);

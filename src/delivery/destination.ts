@@ -1,14 +1,14 @@
 import { Deadlines } from "../core/deadlines.ts";
-import { MeshError } from "../core/errors.ts";
+import { MeshError, toMeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { LIMITS } from "../core/limits.ts";
-import type { NodeHash } from "../core/node-hash.ts";
+import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { Fields } from "../wire/check.ts";
 import { decode } from "../wire/codec.ts";
 import { FLAG, FRAME, type RoutedHeader } from "../wire/frame.ts";
-import { readMessage } from "../wire/message.ts";
+import { type MessageBody, readMessage } from "../wire/message.ts";
 import { encodeError, encodeReceipt, type Receipt } from "../wire/outcome.ts";
 import { endRecord, finishRecord, recordHead, runningRecord, type WorkEnd } from "../wire/record.ts";
 import type { AckQueue, AckSource } from "./ack-queue.ts";
@@ -72,7 +72,10 @@ export class Destination {
   readonly #life: number;
   readonly #store: number;
 
-  constructor(options: { readonly life: number; readonly store: number; readonly retention: Millis }, rooms: { readonly port: DeliveryPort; readonly frames: Frames; readonly acks: AckQueue; readonly events: DestinationEvents }) {
+  constructor(
+    options: { readonly life: number; readonly store: number; readonly retention: Millis },
+    rooms: { readonly port: DeliveryPort; readonly frames: Frames; readonly acks: AckQueue; readonly events: DestinationEvents },
+  ) {
     this.#life = options.life;
     this.#store = options.store;
     this.#port = rooms.port;
@@ -104,7 +107,7 @@ export class Destination {
     if (this.#seen.has(id)) {
       return this.#reset(peer, id, new MeshError("RESPONSES_GONE", "the work was accepted and ended; its responses are no longer kept"));
     }
-    const body = readMessage(frame, start, end);
+    const body = this.#read(peer, id, frame, start, end);
     const durable = (header.flags & FLAG.durable) !== 0;
     // A durable message that the journal does not have has not begun in any life that this store remembers.
     const life = durable ? this.#store : this.#life;
@@ -117,7 +120,8 @@ export class Destination {
     const hold = (header.flags & FLAG.hold) !== 0;
     const streamed = (header.flags & FLAG.streamed) !== 0;
     const conversation = this.#open({ id, peer, durable, hold, frame: durable ? frame.slice(start, end) : undefined, streamed });
-    if (this.#cancelledEarly.delete(id)) return this.refuse(now, id, new MeshError("CANCELLED", "the sender cancelled it before it arrived"));
+    if (this.#cancelledEarly.delete(id))
+      return this.refuse(now, id, new MeshError("CANCELLED", "the sender cancelled it before it arrived"));
     const request = { id, ...body, streamed, durable, hold };
     if (!durable) return this.#events.onRequest(request);
     conversation.phase = "journaling";
@@ -229,7 +233,13 @@ export class Destination {
       if (!ack.done && !ack.detached) this.#unknown(from, ack.id);
       return;
     }
-    if (conversation.phase === "refused" || ack.generation !== conversation.generation || conversation.peer.high !== from.high || conversation.peer.low !== from.low) return;
+    if (
+      conversation.phase === "refused" ||
+      ack.generation !== conversation.generation ||
+      conversation.peer.high !== from.high ||
+      conversation.peer.low !== from.low
+    )
+      return;
     if (ack.detached) {
       conversation.detached = true;
       return;
@@ -256,7 +266,8 @@ export class Destination {
       if (conversation.phase === "accepted") return this.#events.onCancel(id, error);
       return this.#again(conversation);
     }
-    if (this.#cancelledEarly.size >= EARLY_CANCEL.most) for (const first of this.#cancelledEarly.keys()) if (this.#cancelledEarly.delete(first)) break;
+    if (this.#cancelledEarly.size >= EARLY_CANCEL.most)
+      for (const first of this.#cancelledEarly.keys()) if (this.#cancelledEarly.delete(first)) break;
     this.#cancelledEarly.set(id, now + EARLY_CANCEL.life);
     this.#reset(from, id, error);
   }
@@ -271,7 +282,9 @@ export class Destination {
     const conversation = this.#conversations.get(id);
     if (conversation === undefined && elsewhere !== undefined) return this.#receipt(from, id, { type: "elsewhere", node: elsewhere });
     if (conversation === undefined || conversation.phase === "journaling" || conversation.phase === "offered") {
-      const error = this.#seen.has(id) ? new MeshError("RESPONSES_GONE", "the work ended; its responses are no longer kept") : new MeshError("UNKNOWN_WORK", "this node has no such work");
+      const error = this.#seen.has(id)
+        ? new MeshError("RESPONSES_GONE", "the work ended; its responses are no longer kept")
+        : new MeshError("UNKNOWN_WORK", "this node has no such work");
       return this.#receipt(from, id, { type: "refused", error });
     }
     if (conversation.error !== undefined) return this.#receipt(from, id, { type: "refused", error: conversation.error });
@@ -326,7 +339,28 @@ export class Destination {
     for (const id of this.#retention.wake(now)) this.#drop(id);
   }
 
-  #open(facts: { id: MessageId; peer: NodeHash; durable: boolean; hold: boolean; frame: Uint8Array | undefined; streamed: boolean }): Conversation {
+  /** What cannot be read, or says that somebody else sent it, is refused and leaves nothing behind. Throws why. */
+  #read(peer: NodeHash, id: MessageId, frame: Uint8Array, start: number, end: number): MessageBody {
+    try {
+      const body = readMessage(frame, start, end);
+      const sender = hashNodeId(body.sender);
+      if (sender.high === peer.high && sender.low === peer.low) return body;
+      throw new MeshError("DENIED", `the message says that ${body.sender} sent it, and came from another node`);
+    } catch (thrown) {
+      const error = toMeshError(thrown);
+      this.#receipt(peer, id, { type: "refused", error });
+      throw error;
+    }
+  }
+
+  #open(facts: {
+    id: MessageId;
+    peer: NodeHash;
+    durable: boolean;
+    hold: boolean;
+    frame: Uint8Array | undefined;
+    streamed: boolean;
+  }): Conversation {
     const { streamed, ...rest } = facts;
     const conversation: Conversation = {
       ...rest,
@@ -365,10 +399,16 @@ export class Destination {
     }
     conversation.phase = "accepted";
     conversation.receiptDue = true;
-    const message = ended ? "the worker restarted after the work had ended, before its responses had arrived" : "the worker restarted while the work ran";
+    const message = ended
+      ? "the worker restarted after the work had ended, before its responses had arrived"
+      : "the worker restarted while the work ran";
     // Of what had ended its sender knows, unless it asks.
     conversation.detached = ended;
-    this.end(now, id, { state: "failed", exitCode: undefined, error: new MeshError(ended ? "RESPONSES_GONE" : "WORK_INTERRUPTED", message) });
+    this.end(now, id, {
+      state: "failed",
+      exitCode: undefined,
+      error: new MeshError(ended ? "RESPONSES_GONE" : "WORK_INTERRUPTED", message),
+    });
   }
 
   #write(id: MessageId, head: Uint8Array, payload: Uint8Array | undefined, isNew: boolean): boolean {
@@ -429,7 +469,13 @@ export class Destination {
     if (!down.outstanding || conversation.detached) return;
     if (this.#port.hasRoute(peer.high, peer.low)) {
       const flags = FLAG.probe | FLAG.accepted;
-      this.#frames.sendChunk(peer, id, { offset: down.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false }, flags, conversation.generation);
+      this.#frames.sendChunk(
+        peer,
+        id,
+        { offset: down.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false },
+        flags,
+        conversation.generation,
+      );
     }
     this.#timers.set(id, now + conversation.wait);
     conversation.wait = Math.min(RESEND.most, conversation.wait * 2);
@@ -478,7 +524,17 @@ export class Destination {
 
 function acknowledgementOf(conversation: Conversation): Acknowledgement {
   const { id, up, probed } = conversation;
-  const entry = { id, upward: true, gap: up?.gap ?? false, probed, done: up?.done ?? true, detached: false, generation: 0, offset: up?.offset ?? 0, window: up?.window ?? 0 };
+  const entry = {
+    id,
+    upward: true,
+    gap: up?.gap ?? false,
+    probed,
+    done: up?.done ?? true,
+    detached: false,
+    generation: 0,
+    offset: up?.offset ?? 0,
+    window: up?.window ?? 0,
+  };
   conversation.probed = false;
   up?.acknowledged();
   return entry;

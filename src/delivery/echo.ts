@@ -51,6 +51,12 @@ export class Echo {
 
   read(body: Uint8Array): EchoReply {
     const fields = new Fields(decode(body), "an answer to a ping");
-    return { node: fields.nodeId("n"), version: fields.string("v", 64), running: fields.integer("r"), queued: fields.integer("q"), hops: fields.integer("h", 0, 255) };
+    return {
+      node: fields.nodeId("n"),
+      version: fields.string("v", 64),
+      running: fields.integer("r"),
+      queued: fields.integer("q"),
+      hops: fields.integer("h", 0, 255),
+    };
   }
 }

@@ -5,72 +5,36 @@ import type { Instant, Millis } from "../core/instant.ts";
 import { TIMES } from "../core/limits.ts";
 import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
-import { encode } from "../wire/codec.ts";
 import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
 import { layMessage } from "../wire/message.ts";
 import { encodeError, type Notice, type Receipt } from "../wire/outcome.ts";
-import type { AckQueue, AckSource } from "./ack-queue.ts";
+import type { AckQueue } from "./ack-queue.ts";
+import { Dispatch } from "./dispatch.ts";
 import type { Frames } from "./frames.ts";
 import type { MessageIds } from "./message-ids.ts";
+import {
+  type Conversation,
+  expired,
+  GRACE,
+  isNow,
+  newConversation,
+  type OriginPhase,
+  RESEND,
+  type SendRequest,
+  SETTLE,
+  ttlField,
+  WATCH,
+} from "./origin-conversation.ts";
 import { Outbox } from "./outbox.ts";
 import type { Parked, ParkQueue } from "./park-queue.ts";
 import type { DeliveryPort, OriginEvents } from "./ports.ts";
 import { StreamReceiver } from "./stream-receiver.ts";
 import { StreamSender } from "./stream-sender.ts";
 
-export interface SendRequest {
-  readonly node: NodeId;
-  /** From `encodeMetadata`. */
-  readonly metadata: Uint8Array;
-  readonly payload: Uint8Array;
-  readonly streamed: boolean;
-  readonly ttl: Millis;
-  readonly deadline: Millis | undefined;
-  readonly durable: boolean;
-  readonly hold: boolean;
-}
-
-/** How far a message has come, as its origin knows. */
-export type OriginPhase = "storing" | "waiting" | "sent" | "parked" | "attaching" | "accepted" | "over";
-
-interface Conversation extends AckSource {
-  readonly id: MessageId;
-  readonly node: NodeId;
-  readonly to: NodeHash;
-  readonly durable: boolean;
-  readonly hold: boolean;
-  readonly frame: Uint8Array;
-  readonly expiresAt: Instant;
-  phase: OriginPhase;
-  /** Copies sent that could have begun as work in the life or store that they are bound to. */
-  copies: number;
-  bound: number;
-  parkedAt: NodeId | undefined;
-  custody: boolean;
-  wait: Millis;
-  cancelled: MeshError | undefined;
-  down: StreamReceiver;
-  generation: number;
-  up: StreamSender | undefined;
-  inputBlocked: boolean;
-  attachFrom: number;
-  /** The worker asked how far the responses have come. */
-  probed: boolean;
-  /** Why it is over, where its sender cannot be told before `send` has returned. */
-  failed: MeshError | undefined;
-}
-
-const RESEND = { first: 1_000, most: 15_000 } as const;
-/** After its time to live a message may have been accepted all the same; so long its receipt may take. */
-const GRACE = 2_000;
-const WATCH = 30_000;
-/** After a change of routes: time for it to settle before what is unanswered is sent again. */
-const SETTLE = 100;
+export type { OriginPhase, SendRequest } from "./origin-conversation.ts";
 
 /** The sender's end of every message that this node sends. SPEC.md has its states and rules. */
 export class Origin {
-  readonly #self: NodeId;
-  readonly #parks: boolean;
   readonly #port: DeliveryPort;
   readonly #frames: Frames;
   readonly #acks: AckQueue;
@@ -82,20 +46,32 @@ export class Origin {
   readonly #timers = new Deadlines<MessageId>();
   readonly #dirty = new Set<Conversation>();
   readonly #blocked = new Set<Conversation>();
+  readonly #out: Dispatch;
   #sending: Conversation | undefined;
 
   constructor(
     options: { readonly self: NodeId; readonly parks: boolean },
-    rooms: { readonly port: DeliveryPort; readonly frames: Frames; readonly acks: AckQueue; readonly ids: MessageIds; readonly park: ParkQueue; readonly events: OriginEvents },
+    rooms: {
+      readonly port: DeliveryPort;
+      readonly frames: Frames;
+      readonly acks: AckQueue;
+      readonly ids: MessageIds;
+      readonly park: ParkQueue;
+      readonly events: OriginEvents;
+    },
   ) {
-    this.#self = options.self;
-    this.#parks = options.parks;
     this.#port = rooms.port;
     this.#frames = rooms.frames;
     this.#acks = rooms.acks;
     this.#ids = rooms.ids;
     this.#park = rooms.park;
     this.#outbox = new Outbox(rooms.port);
+    this.#out = new Dispatch(options, {
+      ...rooms,
+      outbox: this.#outbox,
+      timers: this.#timers,
+      fail: (conversation, error) => this.#fail(conversation, error),
+    });
     this.#events = rooms.events;
   }
 
@@ -115,10 +91,19 @@ export class Origin {
     const flags = (request.durable ? FLAG.durable : 0) | (request.hold ? FLAG.hold : 0) | (request.streamed ? FLAG.streamed : 0);
     this.#frames.address(frame, { kind: FRAME.message, to, id, flags, ttl: ttlField(request.ttl) });
     const up = request.streamed ? new StreamSender(0) : undefined;
-    const conversation = this.#open({ id, node: request.node, to, frame, expiresAt: now + request.ttl, durable: request.durable, hold: request.hold, up });
+    const conversation = this.#open({
+      id,
+      node: request.node,
+      to,
+      frame,
+      expiresAt: now + request.ttl,
+      durable: request.durable,
+      hold: request.hold,
+      up,
+    });
     this.#sending = conversation;
-    if (request.durable) this.#storeFirst(now, conversation, this.#port.storeOf(to.high, to.low));
-    else this.#dispatch(now, conversation);
+    if (request.durable) this.#out.storeFirst(now, conversation, this.#port.storeOf(to.high, to.low));
+    else this.#out.dispatch(now, conversation);
     this.#sending = undefined;
     return id;
   }
@@ -131,8 +116,8 @@ export class Origin {
         const conversation = this.#open({ id, node, to, frame, expiresAt: now + ttl, durable: true, hold: false, up: undefined });
         conversation.copies = 1;
         conversation.bound = new DataView(frame.buffer, frame.byteOffset).getUint32(OFFSET.auxiliary);
-        if (ttl > 0) this.#dispatch(now, conversation);
-        else this.#fail(conversation, this.#expired(conversation));
+        if (ttl > 0) this.#out.dispatch(now, conversation);
+        else this.#fail(conversation, expired(conversation));
       }
       done(error);
     });
@@ -141,10 +126,19 @@ export class Origin {
   /** Follows a work that was sent before, maybe by another process or node. */
   attach(now: Instant, id: MessageId, node: NodeId, from: number, ttl: Millis): boolean {
     if (this.#live.has(id)) return false;
-    const conversation = this.#open({ id, node, to: hashNodeId(node), frame: new Uint8Array(0), expiresAt: now + ttl, durable: false, hold: false, up: undefined });
+    const conversation = this.#open({
+      id,
+      node,
+      to: hashNodeId(node),
+      frame: new Uint8Array(0),
+      expiresAt: now + ttl,
+      durable: false,
+      hold: false,
+      up: undefined,
+    });
     conversation.phase = "attaching";
     conversation.attachFrom = from;
-    this.#dispatch(now, conversation);
+    this.#out.dispatch(now, conversation);
     return true;
   }
 
@@ -188,7 +182,8 @@ export class Origin {
   detach(now: Instant, id: MessageId): void {
     const conversation = this.#live.get(id);
     if (conversation === undefined) return;
-    if (conversation.phase === "accepted") this.#acks.add(now, { to: conversation.to, take: () => ({ ...conversation.take(), detached: true }) }, true);
+    if (conversation.phase === "accepted")
+      this.#acks.add(now, { to: conversation.to, take: () => ({ ...conversation.take(), detached: true }) }, true);
     this.#forget(conversation);
   }
 
@@ -225,7 +220,7 @@ export class Origin {
       case "released":
         if (conversation.parkedAt !== notice.node) return;
         conversation.bound = notice.life;
-        return this.#onItsWay(now, conversation);
+        return this.#out.onItsWay(now, conversation);
       case "failed": {
         // Another copy may still arrive, unless this was the only one or its time is over everywhere.
         if (conversation.copies > 1 && notice.error.code !== "EXPIRED" && conversation.cancelled === undefined) return;
@@ -234,7 +229,11 @@ export class Origin {
     }
   }
 
-  onChunk(now: Instant, id: MessageId, chunk: { offset: number; bytes: Uint8Array; fin: boolean; probe: boolean; accepted: boolean; generation: number; from: NodeHash }): void {
+  onChunk(
+    now: Instant,
+    id: MessageId,
+    chunk: { offset: number; bytes: Uint8Array; fin: boolean; probe: boolean; accepted: boolean; generation: number; from: NodeHash },
+  ): void {
     const conversation = this.#live.get(id);
     if (conversation === undefined) {
       this.#acks.add(now, { to: chunk.from, take: () => unknownReader(id, chunk.generation, chunk.offset) }, true);
@@ -288,29 +287,34 @@ export class Origin {
     const conversation = this.#live.get(parked.id);
     if (conversation === undefined) {
       // Of an earlier life of this node. If it was never sent before, it is bound now.
-      if ((flags & (FLAG.resent | FLAG.durable)) === 0) view.setUint32(OFFSET.auxiliary, this.#lifeOf(false, parked.destination));
+      if ((flags & (FLAG.resent | FLAG.durable)) === 0) view.setUint32(OFFSET.auxiliary, this.#out.lifeOf(false, parked.destination));
       if (!this.#port.transmit(frame, 0, frame.length)) this.#park.add(now, frame, () => undefined);
       return;
     }
     if (conversation.phase !== "parked") return;
     if (conversation.copies === 0) {
-      if (!this.#bind(now, conversation)) return;
+      if (!this.#out.bind(now, conversation)) return;
       view.setUint32(OFFSET.auxiliary, conversation.bound);
     }
     if (this.#port.transmit(frame, 0, frame.length)) conversation.copies++;
-    this.#onItsWay(now, conversation);
+    this.#out.onItsWay(now, conversation);
   }
 
   onExpiredHere(parked: Parked): void {
     const conversation = this.#live.get(parked.id);
-    if (conversation !== undefined && conversation.phase !== "accepted") this.#fail(conversation, this.#expired(conversation));
+    if (conversation !== undefined && conversation.phase !== "accepted") this.#fail(conversation, expired(conversation));
   }
 
   /** Routes changed: what is unanswered may have been lost on the old one. */
   routesChanged(now: Instant): void {
     for (const conversation of this.#live.values()) {
       const due = this.#timers.get(conversation.id);
-      const asks = conversation.phase === "sent" || conversation.phase === "waiting" || conversation.phase === "attaching" || (conversation.phase === "parked" && !conversation.custody) || conversation.up?.outstanding === true;
+      const asks =
+        conversation.phase === "sent" ||
+        conversation.phase === "waiting" ||
+        conversation.phase === "attaching" ||
+        (conversation.phase === "parked" && !conversation.custody) ||
+        conversation.up?.outstanding === true;
       if (!asks || (due !== undefined && due <= now + SETTLE)) continue;
       conversation.wait = RESEND.first;
       this.#timers.set(conversation.id, now + SETTLE);
@@ -352,114 +356,10 @@ export class Origin {
     }
   }
 
-  #open(facts: Pick<Conversation, "id" | "node" | "to" | "frame" | "expiresAt" | "durable" | "hold" | "up">): Conversation {
-    const conversation: Conversation = {
-      ...facts,
-      phase: "waiting",
-      copies: 0,
-      bound: 0,
-      parkedAt: undefined,
-      custody: false,
-      wait: RESEND.first,
-      cancelled: undefined,
-      down: new StreamReceiver(),
-      generation: 0,
-      inputBlocked: false,
-      attachFrom: 0,
-      probed: false,
-      failed: undefined,
-      take: () => acknowledgementOf(conversation),
-    };
+  #open(facts: Parameters<typeof newConversation>[0]): Conversation {
+    const conversation = newConversation(facts);
     this.#live.set(facts.id, conversation);
     return conversation;
-  }
-
-  /** Writes a durable message to the disk, with what it is bound to from now on; then it is sent. */
-  #storeFirst(now: Instant, conversation: Conversation, bound: number): void {
-    conversation.phase = "storing";
-    conversation.copies = 0;
-    conversation.bound = bound;
-    this.#timers.delete(conversation.id);
-    this.#stamp(now, conversation, false);
-    this.#outbox.put(conversation.id, conversation.node, conversation.frame, conversation.expiresAt - now, (error) => {
-      if (this.#live.get(conversation.id) !== conversation || conversation.phase !== "storing") return;
-      if (error !== undefined) return this.#fail(conversation, error);
-      // The engine's next wake sends it, so that no time has to be known here.
-      this.#timers.set(conversation.id, -Infinity);
-      this.#port.markDirty();
-    });
-  }
-
-  /** Binds a message of which no copy was sent. `false`: it is written to the disk first. */
-  #bind(now: Instant, conversation: Conversation): boolean {
-    const life = this.#lifeOf(conversation.durable, conversation.to);
-    if (!conversation.durable) conversation.bound = life;
-    if (!conversation.durable || conversation.bound !== 0 || life === 0) return true;
-    this.#storeFirst(now, conversation, life);
-    return false;
-  }
-
-  /** Sends the message, or the request to attach, the best way that there is now. */
-  #dispatch(now: Instant, conversation: Conversation): void {
-    const { to } = conversation;
-    if (conversation.phase === "attaching") {
-      this.#frames.send({ kind: FRAME.attach, to, id: conversation.id, ttl: ttlField(conversation.expiresAt - now) }, encode({ f: conversation.attachFrom }));
-      return this.#again(now, conversation);
-    }
-    const routed = this.#port.hasRoute(to.high, to.low) && !this.#park.has(to);
-    if (routed || !this.#parks) {
-      if (conversation.copies === 0 && !this.#bind(now, conversation)) return;
-      this.#stamp(now, conversation, conversation.copies > 0);
-      const frame = conversation.frame;
-      const left = routed ? this.#port.transmit(frame, 0, frame.length) : this.#port.handOver(frame);
-      if (left) conversation.copies++;
-      conversation.phase = left ? "sent" : "waiting";
-      if (!left && conversation.expiresAt <= now) return this.#fail(conversation, this.#noRoute(conversation));
-      return this.#again(now, conversation);
-    }
-    if (conversation.expiresAt <= now) return this.#fail(conversation, this.#noRoute(conversation));
-    this.#parkHere(now, conversation);
-  }
-
-  #parkHere(now: Instant, conversation: Conversation): void {
-    this.#stamp(now, conversation, conversation.copies > 0);
-    conversation.phase = "parked";
-    conversation.parkedAt = this.#self;
-    this.#timers.set(conversation.id, conversation.expiresAt + GRACE);
-    this.#park.add(now, conversation.frame, (error, parked) => {
-      if (this.#live.get(conversation.id) !== conversation || conversation.phase !== "parked") return;
-      if (error !== undefined) return this.#fail(conversation, error);
-      if (parked !== undefined) {
-        parked.custody = conversation.copies === 0;
-        this.#events.onParked(conversation.id, this.#self, conversation.expiresAt - now);
-      }
-    });
-  }
-
-  #stamp(now: Instant, conversation: Conversation, resent: boolean): void {
-    const view = new DataView(conversation.frame.buffer, conversation.frame.byteOffset, conversation.frame.byteLength);
-    view.setUint32(OFFSET.ttl, ttlField(conversation.expiresAt - now));
-    view.setUint32(OFFSET.auxiliary, conversation.bound);
-    view.setUint8(OFFSET.hops, 0);
-    if (resent) view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) | FLAG.resent);
-  }
-
-  /** What a copy is bound to: for a durable message the destination's store, which remembers it across lives. */
-  #lifeOf(durable: boolean, { high, low }: NodeHash): number {
-    return durable ? this.#port.storeOf(high, low) : this.#port.lifeOf(high, low);
-  }
-
-  #again(now: Instant, conversation: Conversation): void {
-    this.#timers.set(conversation.id, Math.min(now + conversation.wait, Math.max(now, conversation.expiresAt + GRACE)));
-    conversation.wait = Math.min(RESEND.most, conversation.wait * 2);
-  }
-
-  #onItsWay(now: Instant, conversation: Conversation): void {
-    conversation.phase = "sent";
-    conversation.parkedAt = undefined;
-    conversation.custody = false;
-    conversation.wait = RESEND.first;
-    this.#again(now, conversation);
   }
 
   #parkedElsewhere(conversation: Conversation, node: NodeId, ttl: Millis): void {
@@ -479,7 +379,8 @@ export class Origin {
 
   #accepted(now: Instant, conversation: Conversation): void {
     if (conversation.phase === "attaching") return;
-    if (conversation.hold && conversation.cancelled === undefined) this.#frames.send({ kind: FRAME.confirm, to: conversation.to, id: conversation.id });
+    if (conversation.hold && conversation.cancelled === undefined)
+      this.#frames.send({ kind: FRAME.confirm, to: conversation.to, id: conversation.id });
     if (conversation.phase === "accepted") return;
     conversation.phase = "accepted";
     conversation.wait = RESEND.first;
@@ -501,11 +402,11 @@ export class Origin {
     }
     if (conversation.cancelled !== undefined) return this.#fail(conversation, conversation.cancelled);
     this.#unpark(conversation);
-    if (conversation.durable) return this.#storeFirst(now, conversation, receipt.life);
+    if (conversation.durable) return this.#out.storeFirst(now, conversation, receipt.life);
     conversation.bound = receipt.life;
-    this.#stamp(now, conversation, false);
+    this.#out.stamp(now, conversation, false);
     conversation.copies = this.#port.transmit(conversation.frame, 0, conversation.frame.length) ? 1 : 0;
-    this.#onItsWay(now, conversation);
+    this.#out.onItsWay(now, conversation);
   }
 
   #due(now: Instant, conversation: Conversation): void {
@@ -515,25 +416,35 @@ export class Origin {
     const stored = conversation.phase === "storing";
     if (stored) conversation.phase = "waiting";
     // Now or not at all, and now is when it is on the disk.
-    if (stored && isNow(conversation.frame)) return this.#dispatch(now, conversation);
+    if (stored && isNow(conversation.frame)) return this.#out.dispatch(now, conversation);
     if (now >= conversation.expiresAt + GRACE || (now >= conversation.expiresAt && conversation.copies === 0)) {
-      return this.#fail(conversation, conversation.phase === "attaching" ? new MeshError("TIMEOUT", `${conversation.node} did not answer`) : this.#expired(conversation));
+      return this.#fail(
+        conversation,
+        conversation.phase === "attaching" ? new MeshError("TIMEOUT", `${conversation.node} did not answer`) : expired(conversation),
+      );
     }
     if (now >= conversation.expiresAt) return this.#timers.set(conversation.id, conversation.expiresAt + GRACE);
-    this.#dispatch(now, conversation);
+    this.#out.dispatch(now, conversation);
   }
 
   #dueCancelled(now: Instant, conversation: Conversation): void {
-    if (now >= conversation.expiresAt + GRACE && !this.#port.hasRoute(conversation.to.high, conversation.to.low)) return this.#fail(conversation, conversation.cancelled ?? this.#expired(conversation));
+    if (now >= conversation.expiresAt + GRACE && !this.#port.hasRoute(conversation.to.high, conversation.to.low))
+      return this.#fail(conversation, conversation.cancelled ?? expired(conversation));
     this.#sendCancel(conversation);
-    this.#again(now, conversation);
+    this.#out.again(now, conversation);
     if ((this.#timers.get(conversation.id) ?? now) <= now) this.#timers.set(conversation.id, now + conversation.wait);
   }
 
   #dueAccepted(now: Instant, conversation: Conversation): void {
     const up = conversation.up;
     if (up?.outstanding === true) {
-      this.#frames.sendChunk(conversation.to, conversation.id, { offset: up.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false }, FLAG.upward | FLAG.probe, 0);
+      this.#frames.sendChunk(
+        conversation.to,
+        conversation.id,
+        { offset: up.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false },
+        FLAG.upward | FLAG.probe,
+        0,
+      );
       this.#timers.set(conversation.id, now + conversation.wait);
       conversation.wait = Math.min(RESEND.most, conversation.wait * 2);
       return;
@@ -545,7 +456,8 @@ export class Origin {
 
   #sendCancel(conversation: Conversation): void {
     const error = conversation.cancelled;
-    if (error !== undefined) this.#frames.send({ kind: FRAME.reset, to: conversation.to, id: conversation.id, flags: FLAG.upward }, encodeError(error));
+    if (error !== undefined)
+      this.#frames.send({ kind: FRAME.reset, to: conversation.to, id: conversation.id, flags: FLAG.upward }, encodeError(error));
   }
 
   #pump(now: Instant, conversation: Conversation): void {
@@ -562,7 +474,8 @@ export class Origin {
       sent = true;
       this.#frames.sendChunk(conversation.to, conversation.id, chunk, FLAG.upward, 0);
     }
-    if (sent || up.outstanding) this.#timers.set(conversation.id, Math.min(now + conversation.wait, this.#timers.get(conversation.id) ?? Infinity));
+    if (sent || up.outstanding)
+      this.#timers.set(conversation.id, Math.min(now + conversation.wait, this.#timers.get(conversation.id) ?? Infinity));
   }
 
   #mark(conversation: Conversation): void {
@@ -578,17 +491,6 @@ export class Origin {
     const urgent = need === "now" && (conversation.probed || !down.whole);
     this.#acks.add(now, conversation, urgent);
     if (urgent) this.#port.markDirty();
-  }
-
-  #expired(conversation: Conversation): MeshError {
-    const where = conversation.parkedAt;
-    return new MeshError("EXPIRED", where === undefined ? `no receipt from ${conversation.node} within the time to live` : `the time to live ran out at ${where}, where the message waited for a route to ${conversation.node}`, {
-      data: where === undefined ? { node: conversation.node } : { node: conversation.node, where },
-    });
-  }
-
-  #noRoute(conversation: Conversation): MeshError {
-    return new MeshError("NO_ROUTE", `there is no route to ${conversation.node}`, { data: { node: conversation.node } });
   }
 
   #fail(conversation: Conversation, error: MeshError): void {
@@ -619,26 +521,9 @@ export class Origin {
   }
 }
 
-function acknowledgementOf(conversation: Conversation): Acknowledgement {
-  const { id, down, generation, probed } = conversation;
-  const entry = { id, upward: false, gap: down.gap, probed, done: down.done, detached: false, generation, offset: down.offset, window: down.window };
-  conversation.probed = false;
-  down.acknowledged();
-  return entry;
-}
-
-/** Its time to live is 0: it may not wait. */
-function isNow(frame: Uint8Array): boolean {
-  return new DataView(frame.buffer, frame.byteOffset, frame.byteLength).getUint32(OFFSET.ttl) === 0;
-}
-
 /** Nobody here reads this stream: it is kept for whoever attaches. */
 function unknownReader(id: MessageId, generation: number, offset: number): Acknowledgement {
   return { id, upward: false, gap: false, probed: false, done: false, detached: true, generation, offset, window: 0 };
-}
-
-function ttlField(ttl: Millis): number {
-  return Math.max(0, Math.min(0xffff_ffff, Math.floor(ttl)));
 }
 
 /** The default time to live. */

@@ -46,7 +46,8 @@ export class Outbox {
 
   restore(done: (error: MeshError | undefined, entries: readonly Outgoing[]) => void, from = PREFIX, found: Outgoing[] = []): void {
     this.#port.records.scan({ from, to: `${PREFIX}~`, limit: 1000 }, (error, entries) => {
-      for (const { value } of entries) if (value.length > FIXED && value.length >= FIXED + (value[16] as number) + ROUTED_HEADER) found.push(this.#read(value));
+      for (const { value } of entries)
+        if (value.length > FIXED && value.length >= FIXED + (value[16] as number) + ROUTED_HEADER) found.push(this.#read(value));
       const last = entries.at(-1);
       if (error !== undefined || last === undefined) return done(error, found);
       this.restore(done, `${last.key}!`, found);

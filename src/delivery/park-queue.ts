@@ -97,7 +97,8 @@ export class ParkQueue {
   }
 
   *destinations(): Generator<{ readonly destination: NodeHash; readonly messages: number; readonly bytes: number }> {
-    for (const queue of this.#queues.values()) if (queue.live > 0) yield { destination: queue.destination, messages: queue.live, bytes: queue.bytes };
+    for (const queue of this.#queues.values())
+      if (queue.live > 0) yield { destination: queue.destination, messages: queue.live, bytes: queue.bytes };
   }
 
   /** Something was stored that has a route by now: `drainAll` is to be called. */
@@ -181,12 +182,15 @@ export class ParkQueue {
     this.#port.records.scan({ from: first.key, to: `${last.key}!`, limit }, (error, entries) => {
       if (error !== undefined) return failed(error);
       const frames = new Map(entries.map((entry) => [entry.key, entry.value]));
-      this.#port.records.write(page.map(({ key }) => ({ type: "delete", key })), (kept) => {
-        if (kept !== undefined) return failed(kept);
-        queue.draining = false;
-        for (const parked of page) this.#release(clock(), parked, frames.get(parked.key), release);
-        this.drain(destination, release, clock);
-      });
+      this.#port.records.write(
+        page.map(({ key }) => ({ type: "delete", key })),
+        (kept) => {
+          if (kept !== undefined) return failed(kept);
+          queue.draining = false;
+          for (const parked of page) this.#release(clock(), parked, frames.get(parked.key), release);
+          this.drain(destination, release, clock);
+        },
+      );
     });
   }
 
@@ -228,9 +232,12 @@ export class ParkQueue {
       dead.push(parked);
     }
     if (dead.length === 0) return;
-    this.#port.records.write(dead.map(({ key }) => ({ type: "delete", key })), (error) => {
-      if (error !== undefined) this.#events.onTrouble(error);
-    });
+    this.#port.records.write(
+      dead.map(({ key }) => ({ type: "delete", key })),
+      (error) => {
+        if (error !== undefined) this.#events.onTrouble(error);
+      },
+    );
     for (const parked of dead) {
       this.#events.onExpired(parked.id, parked.destination);
       each(parked);
@@ -271,7 +278,9 @@ export class ParkQueue {
     const { messages, bytes, perDestination = 1 } = this.#limits;
     const queue = this.#queues.get(destination.high, destination.low);
     const over =
-      this.messages >= messages || this.#bytes + size > bytes || (queue !== undefined && (queue.live >= messages * perDestination || queue.bytes + size > bytes * perDestination));
+      this.messages >= messages ||
+      this.#bytes + size > bytes ||
+      (queue !== undefined && (queue.live >= messages * perDestination || queue.bytes + size > bytes * perDestination));
     if (!over) return undefined;
     return new MeshError("STORE_FULL", `${this.messages} messages of ${this.#bytes} bytes wait here, and no more may`, {
       data: { messages: this.messages, bytes: this.#bytes },
@@ -334,4 +343,3 @@ export class ParkQueue {
     return `${PREFIX}${hex}/${sequence.toString(36).padStart(11, "0")}`;
   }
 }
-

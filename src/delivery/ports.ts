@@ -8,10 +8,15 @@ import type { Content } from "../wire/record.ts";
 export interface Records {
   write(operations: readonly RecordOperation[], done: (error: MeshError | undefined) => void): void;
   get(key: string, done: (error: MeshError | undefined, value: Uint8Array | undefined) => void): void;
-  scan(range: { readonly from: string; readonly to: string; readonly limit: number }, done: (error: MeshError | undefined, entries: readonly { readonly key: string; readonly value: Uint8Array }[]) => void): void;
+  scan(
+    range: { readonly from: string; readonly to: string; readonly limit: number },
+    done: (error: MeshError | undefined, entries: readonly { readonly key: string; readonly value: Uint8Array }[]) => void,
+  ): void;
 }
 
-export type RecordOperation = { readonly type: "put"; readonly key: string; readonly value: Uint8Array } | { readonly type: "delete"; readonly key: string };
+export type RecordOperation =
+  | { readonly type: "put"; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: "delete"; readonly key: string };
 
 /** What delivery asks of the rooms around it. */
 export interface DeliveryPort {

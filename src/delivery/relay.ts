@@ -30,7 +30,10 @@ export class Relay {
   readonly #park: ParkQueue;
   readonly #echo: Echo;
 
-  constructor(options: { readonly self: NodeId; readonly parks: boolean }, rooms: { readonly port: DeliveryPort; readonly frames: Frames; readonly park: ParkQueue; readonly echo: Echo }) {
+  constructor(
+    options: { readonly self: NodeId; readonly parks: boolean },
+    rooms: { readonly port: DeliveryPort; readonly frames: Frames; readonly park: ParkQueue; readonly echo: Echo },
+  ) {
     this.#self = options.self;
     this.#parks = options.parks;
     this.#port = rooms.port;
@@ -71,7 +74,9 @@ export class Relay {
   }
 
   expired(parked: Parked): void {
-    const error = new MeshError("EXPIRED", `the time to live ran out at ${this.#self}, where the message waited`, { data: { where: this.#self } });
+    const error = new MeshError("EXPIRED", `the time to live ran out at ${this.#self}, where the message waited`, {
+      data: { where: this.#self },
+    });
     this.#frames.send({ kind: FRAME.notice, to: parked.source, id: parked.id }, encodeNotice({ type: "failed", node: this.#self, error }));
   }
 
@@ -90,7 +95,9 @@ export class Relay {
     const origin = sourceOf(view, start);
     const ttl = view.getUint32(start + OFFSET.ttl);
     if (ttl === 0 || !this.#parks) {
-      const error = new MeshError("NO_ROUTE", `${this.#self} has no route onward, and the message may not wait`, { data: { where: this.#self } });
+      const error = new MeshError("NO_ROUTE", `${this.#self} has no route onward, and the message may not wait`, {
+        data: { where: this.#self },
+      });
       return this.tell(origin, bytes, start, { type: "failed", node: this.#self, error });
     }
     const frame = bytes.slice(start, end);
@@ -132,7 +139,9 @@ export class Relay {
     if (kind === FRAME.echo) return this.#echo.answer(readMessageId(bytes, start + OFFSET.id), sourceOf(view, start), 0);
     this.counts.hopLimit++;
     if (kind !== FRAME.message) return;
-    const error = new MeshError("HOP_LIMIT", `the message crossed more than ${LIMITS.hops} nodes, and ended at ${this.#self}`, { data: { where: this.#self } });
+    const error = new MeshError("HOP_LIMIT", `the message crossed more than ${LIMITS.hops} nodes, and ended at ${this.#self}`, {
+      data: { where: this.#self },
+    });
     this.tell(sourceOf(view, start), bytes, start, { type: "failed", node: this.#self, error });
   }
 }

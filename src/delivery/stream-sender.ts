@@ -104,7 +104,13 @@ export class StreamSender {
       if (segment === undefined) return undefined;
       const from = this.#sent - segment.offset;
       const length = Math.min(segment.length - from, to - this.#sent, LIMITS.chunk);
-      const chunk = { offset: this.#sent, bytes: segment.bytes, from, to: from + length, fin: this.#ended && this.#sent + length === this.#end };
+      const chunk = {
+        offset: this.#sent,
+        bytes: segment.bytes,
+        from,
+        to: from + length,
+        fin: this.#ended && this.#sent + length === this.#end,
+      };
       this.#sent += length;
       if (this.#sent <= this.#highest) this.resent += length;
       else this.#highest = this.#sent;

@@ -4,6 +4,7 @@ import type { WorkRequest } from "../../src/delivery/ports.ts";
 import { Engine } from "../../src/node/engine.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import { encodeMetadata } from "../../src/wire/message.ts";
+import { RecordReader } from "../../src/wire/record.ts";
 import type { VirtualClock } from "./clock.ts";
 import type { SimNetwork } from "./network.ts";
 
@@ -52,6 +53,7 @@ export class SimNode {
     const alive = (task: () => void) => (): void => {
       if (this.#life === life && this.engine !== undefined) task();
     };
+    const readers = new Map<MessageId, RecordReader>();
     const engine: Engine = new Engine(
       {
         id: this.id,
@@ -87,6 +89,7 @@ export class SimNode {
           },
           onWarning: () => undefined,
           onPeerFailed: () => undefined,
+          onCutOff: () => undefined,
           onPersist: (epoch) => {
             disk.epoch = Math.max(disk.epoch, epoch);
           },
@@ -94,8 +97,15 @@ export class SimNode {
         origin: {
           onParked: () => undefined,
           onAccepted: (id) => this.#witness.outcome(id, "accepted"),
-          onResponseBytes: (id, bytes) => engine.delivery.origin.consumed(this.#clock.now, id, bytes.length),
-          onResponseEnd: (id) => this.#witness.outcome(id, "answered"),
+          onResponseBytes: (id, bytes) => {
+            let reader = readers.get(id);
+            if (reader === undefined) readers.set(id, (reader = new RecordReader()));
+            reader.push(bytes, (record) => {
+              if (record.type === "end") this.#witness.outcome(id, record.end.error?.code ?? "answered");
+            });
+            engine.delivery.origin.consumed(this.#clock.now, id, bytes.length);
+          },
+          onResponseEnd: (id) => void readers.delete(id),
           onInputWritable: () => undefined,
           onFailed: (id, error) => this.#witness.outcome(id, error.code),
           onAttached: () => undefined,

@@ -32,7 +32,10 @@ describe("World", () => {
   it("has something to tell: works run, messages wait, nodes crash, time runs out", () => {
     const stories = [1, 2, 3, 4, 5].flatMap((seed) => run(seed, 8).story);
     for (const what of [/ runs /, / parked at /, / crashes/, / loses its disk/, / silent$/, / answered$/, / EXPIRED$/]) {
-      expect(stories.some((line) => what.test(line)), String(what)).toBe(true);
+      expect(
+        stories.some((line) => what.test(line)),
+        String(what),
+      ).toBe(true);
     }
   });
 });

@@ -307,7 +307,17 @@ describe("AckQueue", () => {
     const made = {
       to: { high: 0, low },
       offset,
-      take: () => ({ id: ID(n), upward: false, gap: false, probed: false, done: false, detached: false, generation: 0, offset: made.offset, window: 0 }),
+      take: () => ({
+        id: ID(n),
+        upward: false,
+        gap: false,
+        probed: false,
+        done: false,
+        detached: false,
+        generation: 0,
+        offset: made.offset,
+        window: 0,
+      }),
     };
     return made;
   }

@@ -110,7 +110,8 @@ export class Peer {
   badBodies = 0;
   /** How a request is answered; default: accepted, answered with its own payload, ended. */
   onRequest: (request: WorkRequest) => void = (request) => this.answer(request);
-  onPayload: (id: MessageId, bytes: Uint8Array) => void = (id, bytes) => this.delivery.destination.consumed(this.net.clock.now, id, bytes.length);
+  onPayload: (id: MessageId, bytes: Uint8Array) => void = (id, bytes) =>
+    this.delivery.destination.consumed(this.net.clock.now, id, bytes.length);
   onWritable: (id: MessageId) => void = () => undefined;
   /** Whether response bytes are taken at once. */
   consumes = true;
@@ -137,7 +138,10 @@ export class Peer {
     return result;
   }
 
-  send(to: string, options: { ttl?: number; durable?: boolean; hold?: boolean; streamed?: boolean; payload?: Uint8Array; directive?: string } = {}): MessageId {
+  send(
+    to: string,
+    options: { ttl?: number; durable?: boolean; hold?: boolean; streamed?: boolean; payload?: Uint8Array; directive?: string } = {},
+  ): MessageId {
     return this.act(({ origin }) =>
       origin.send(this.net.clock.now, {
         node: nodeId(to),
@@ -195,7 +199,8 @@ export class Peer {
       this.#restoring = false;
       this.delivery.relay.announce(this.net.clock.now);
       this.#soon();
-      for (const other of this.net.nodes.values()) if (other !== this) other.act((delivery) => delivery.restarted(this.net.clock.now, this.id));
+      for (const other of this.net.nodes.values())
+        if (other !== this) other.act((delivery) => delivery.restarted(this.net.clock.now, this.id));
     });
   }
 
@@ -250,7 +255,10 @@ export class Peer {
       },
       {
         transmit: (frame, start, end) => {
-          const to = hop(new DataView(frame.buffer, frame.byteOffset).getUint32(start + 8), new DataView(frame.buffer, frame.byteOffset).getUint32(start + 12));
+          const to = hop(
+            new DataView(frame.buffer, frame.byteOffset).getUint32(start + 8),
+            new DataView(frame.buffer, frame.byteOffset).getUint32(start + 12),
+          );
           if (to === undefined || net.full.has(`${this.id}>${to}`)) return false;
           net.carry(this.id, to, frame.slice(start, end));
           return true;

@@ -15,7 +15,9 @@ describe("Origin: a small work", () => {
     net.node("a").send("b");
     net.run(1_000);
     expect(net.over("a>b", FRAME.message)).toHaveLength(1);
-    expect(net.over("b>a").map(({ kind, flags }) => [kind, flags & (FLAG.accepted | FLAG.fin)])).toEqual([[FRAME.data, FLAG.accepted | FLAG.fin]]);
+    expect(net.over("b>a").map(({ kind, flags }) => [kind, flags & (FLAG.accepted | FLAG.fin)])).toEqual([
+      [FRAME.data, FLAG.accepted | FLAG.fin],
+    ]);
     expect(net.over("a>b").map(({ kind }) => kind)).toEqual([FRAME.message, FRAME.ack]);
     expect(net.node("a").told).toEqual(["accepted", "end"]);
     expect(net.node("a").delivery.origin.size).toBe(0);
@@ -59,7 +61,8 @@ describe("Origin: a small work", () => {
 
   it("is refused with the destination's reason, once", () => {
     const net = new Net(["a", "b"]);
-    net.node("b").onRequest = ({ id }) => net.node("b").delivery.destination.refuse(net.clock.now, id, new MeshError("UNKNOWN_PLUGIN", "no such plugin"));
+    net.node("b").onRequest = ({ id }) =>
+      net.node("b").delivery.destination.refuse(net.clock.now, id, new MeshError("UNKNOWN_PLUGIN", "no such plugin"));
     net.node("a").send("b");
     net.run(5_000);
     expect(net.node("a").told).toEqual(["UNKNOWN_PLUGIN"]);
@@ -483,7 +486,8 @@ describe("Origin: streams, detach and attach", () => {
     net.run(10);
     a.act(({ origin }) => origin.detach(net.clock.now, id));
     net.run(10);
-    for (let i = 0; i < 5; i++) b.act(({ destination }) => destination.respond(id, { content: "bytes", channel: undefined }, bytes.subarray(0, 40_000)));
+    for (let i = 0; i < 5; i++)
+      b.act(({ destination }) => destination.respond(id, { content: "bytes", channel: undefined }, bytes.subarray(0, 40_000)));
     b.end(id);
     net.run(30_000);
     expect(net.over("b>a", FRAME.data)).toEqual([]);

@@ -36,7 +36,13 @@ function take(sender: StreamSender, ack: Ack): void {
 
 describe("StreamSender and StreamReceiver", () => {
   it("deliver exactly the bytes, in order, whatever is lost, reordered or comes twice", () => {
-    const step = fc.record({ drop: fc.integer({ min: 0, max: 99 }), pick: fc.nat(), twice: fc.boolean(), consume: fc.nat(100_000), write: fc.nat(90_000) });
+    const step = fc.record({
+      drop: fc.integer({ min: 0, max: 99 }),
+      pick: fc.nat(),
+      twice: fc.boolean(),
+      consume: fc.nat(100_000),
+      write: fc.nat(90_000),
+    });
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 120 }), fc.nat(900_000), fc.nat(60), (steps, total, loss) => {
         const sender = new StreamSender(0);
@@ -137,7 +143,9 @@ describe("StreamSender", () => {
     late.write([new Uint8Array(10)]);
     takeAll(late);
     late.end();
-    expect(takeAll(late).map(({ offset, from, to, fin }) => ({ offset, length: to - from, fin }))).toEqual([{ offset: 10, length: 0, fin: true }]);
+    expect(takeAll(late).map(({ offset, from, to, fin }) => ({ offset, length: to - from, fin }))).toEqual([
+      { offset: 10, length: 0, fin: true },
+    ]);
   });
 
   it("keeps what it must of what was acknowledged, and lets go of the rest", () => {
@@ -197,7 +205,8 @@ describe("StreamSender", () => {
 describe("StreamReceiver", () => {
   it("does not follow a sender that exceeds its credit", () => {
     const receiver = new StreamReceiver();
-    for (let offset = 0; offset < LIMITS.credit; offset += 32_768) expect(receiver.receive(offset, new Uint8Array(32_768), false)).toBeDefined();
+    for (let offset = 0; offset < LIMITS.credit; offset += 32_768)
+      expect(receiver.receive(offset, new Uint8Array(32_768), false)).toBeDefined();
     expect(receiver.window).toBe(0);
     expect(receiver.receive(LIMITS.credit, new Uint8Array(1), false)).toBeUndefined();
     receiver.consume(1);

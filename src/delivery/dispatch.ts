@@ -1,0 +1,141 @@
+import type { Deadlines } from "../core/deadlines.ts";
+import type { MeshError } from "../core/errors.ts";
+import type { MessageId, NodeId } from "../core/ids.ts";
+import type { Instant } from "../core/instant.ts";
+import type { NodeHash } from "../core/node-hash.ts";
+import { encode } from "../wire/codec.ts";
+import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
+import type { Frames } from "./frames.ts";
+import { type Conversation, GRACE, noRoute, RESEND, ttlField } from "./origin-conversation.ts";
+import type { Outbox } from "./outbox.ts";
+import type { ParkQueue } from "./park-queue.ts";
+import type { DeliveryPort, OriginEvents } from "./ports.ts";
+
+export interface DispatchRooms {
+  readonly port: DeliveryPort;
+  readonly frames: Frames;
+  readonly park: ParkQueue;
+  readonly outbox: Outbox;
+  readonly timers: Deadlines<MessageId>;
+  readonly events: OriginEvents;
+  readonly fail: (conversation: Conversation, error: MeshError) => void;
+}
+
+/** How a message leaves its origin: written first, bound, sent, handed over or parked; and when it is sent again. */
+export class Dispatch {
+  readonly #self: NodeId;
+  readonly #parks: boolean;
+  readonly #port: DeliveryPort;
+  readonly #frames: Frames;
+  readonly #park: ParkQueue;
+  readonly #outbox: Outbox;
+  readonly #timers: Deadlines<MessageId>;
+  readonly #events: OriginEvents;
+  readonly #fail: (conversation: Conversation, error: MeshError) => void;
+
+  constructor(options: { readonly self: NodeId; readonly parks: boolean }, rooms: DispatchRooms) {
+    this.#self = options.self;
+    this.#parks = options.parks;
+    this.#port = rooms.port;
+    this.#frames = rooms.frames;
+    this.#park = rooms.park;
+    this.#outbox = rooms.outbox;
+    this.#timers = rooms.timers;
+    this.#events = rooms.events;
+    this.#fail = rooms.fail;
+  }
+
+  /** Writes a durable message to the disk, with what it is bound to from now on; then it is sent. */
+  storeFirst(now: Instant, conversation: Conversation, bound: number): void {
+    conversation.phase = "storing";
+    conversation.copies = 0;
+    conversation.bound = bound;
+    this.#timers.delete(conversation.id);
+    this.stamp(now, conversation, false);
+    this.#outbox.put(conversation.id, conversation.node, conversation.frame, conversation.expiresAt - now, (error) => {
+      if (conversation.phase !== "storing") return;
+      if (error !== undefined) return this.#fail(conversation, error);
+      // The engine's next wake sends it, so that no time has to be known here.
+      this.#timers.set(conversation.id, -Infinity);
+      this.#port.markDirty();
+    });
+  }
+
+  /** Binds a message of which no copy was sent. `false`: it is written to the disk first. */
+  bind(now: Instant, conversation: Conversation): boolean {
+    const life = this.lifeOf(conversation.durable, conversation.to);
+    if (!conversation.durable) conversation.bound = life;
+    if (!conversation.durable || conversation.bound !== 0 || life === 0) return true;
+    this.storeFirst(now, conversation, life);
+    return false;
+  }
+
+  /** Sends the message, or the request to attach, the best way that there is now. */
+  dispatch(now: Instant, conversation: Conversation): void {
+    const { to } = conversation;
+    if (conversation.phase === "attaching") {
+      this.#frames.send(
+        { kind: FRAME.attach, to, id: conversation.id, ttl: ttlField(conversation.expiresAt - now) },
+        encode({ f: conversation.attachFrom }),
+      );
+      return this.again(now, conversation);
+    }
+    const routed = this.#port.hasRoute(to.high, to.low) && !this.#park.has(to);
+    if (routed || !this.#parks) {
+      if (conversation.copies === 0 && !this.bind(now, conversation)) return;
+      this.stamp(now, conversation, conversation.copies > 0);
+      const frame = conversation.frame;
+      const left = routed ? this.#port.transmit(frame, 0, frame.length) : this.#port.handOver(frame);
+      if (left) conversation.copies++;
+      conversation.phase = left ? "sent" : "waiting";
+      if (!left && conversation.expiresAt <= now) return this.#fail(conversation, noRoute(conversation));
+      return this.again(now, conversation);
+    }
+    if (conversation.expiresAt <= now) return this.#fail(conversation, noRoute(conversation));
+    this.#parkHere(now, conversation);
+  }
+
+  #parkHere(now: Instant, conversation: Conversation): void {
+    this.stamp(now, conversation, conversation.copies > 0);
+    conversation.phase = "parked";
+    conversation.parkedAt = this.#self;
+    this.#timers.set(conversation.id, conversation.expiresAt + GRACE);
+    this.#park.add(now, conversation.frame, (error, parked) => {
+      if (conversation.phase !== "parked") return;
+      if (error !== undefined) return this.#fail(conversation, error);
+      if (parked !== undefined) {
+        parked.custody = conversation.copies === 0;
+        this.#events.onParked(conversation.id, this.#self, conversation.expiresAt - now);
+      }
+    });
+  }
+
+  /** Writes what changes from copy to copy into the frame. */
+  stamp(now: Instant, conversation: Conversation, resent: boolean): void {
+    const view = new DataView(conversation.frame.buffer, conversation.frame.byteOffset, conversation.frame.byteLength);
+    view.setUint32(OFFSET.ttl, ttlField(conversation.expiresAt - now));
+    view.setUint32(OFFSET.auxiliary, conversation.bound);
+    view.setUint8(OFFSET.hops, 0);
+    if (resent) view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) | FLAG.resent);
+  }
+
+  /** What a copy is bound to: for a durable message the destination's store, which remembers it across lives. */
+  lifeOf(durable: boolean, { high, low }: NodeHash): number {
+    return durable ? this.#port.storeOf(high, low) : this.#port.lifeOf(high, low);
+  }
+
+  /** Sets the timer for the next copy. */
+  again(now: Instant, conversation: Conversation): void {
+    this.#timers.set(conversation.id, Math.min(now + conversation.wait, Math.max(now, conversation.expiresAt + GRACE)));
+    conversation.wait = Math.min(RESEND.most, conversation.wait * 2);
+  }
+
+  /** A copy has left the place where the message waited. */
+  onItsWay(now: Instant, conversation: Conversation): void {
+    conversation.phase = "sent";
+    conversation.parkedAt = undefined;
+    conversation.custody = false;
+    conversation.wait = RESEND.first;
+    this.again(now, conversation);
+  }
+}

@@ -1,0 +1,129 @@
+import { MeshError } from "../core/errors.ts";
+import type { MessageId, NodeId } from "../core/ids.ts";
+import type { Instant, Millis } from "../core/instant.ts";
+import type { NodeHash } from "../core/node-hash.ts";
+import type { Acknowledgement } from "../wire/acknowledgement.ts";
+import { OFFSET } from "../wire/frame.ts";
+import type { AckSource } from "./ack-queue.ts";
+import { StreamReceiver } from "./stream-receiver.ts";
+import type { StreamSender } from "./stream-sender.ts";
+
+export interface SendRequest {
+  readonly node: NodeId;
+  /** From `encodeMetadata`. */
+  readonly metadata: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly streamed: boolean;
+  readonly ttl: Millis;
+  readonly deadline: Millis | undefined;
+  readonly durable: boolean;
+  readonly hold: boolean;
+}
+
+/** How far a message has come, as its origin knows. */
+export type OriginPhase = "storing" | "waiting" | "sent" | "parked" | "attaching" | "accepted" | "over";
+
+/** What the origin holds of one message. */
+export interface Conversation extends AckSource {
+  readonly id: MessageId;
+  readonly node: NodeId;
+  readonly to: NodeHash;
+  readonly durable: boolean;
+  readonly hold: boolean;
+  readonly frame: Uint8Array;
+  readonly expiresAt: Instant;
+  phase: OriginPhase;
+  /** Copies sent that could have begun as work in the life or store that they are bound to. */
+  copies: number;
+  bound: number;
+  parkedAt: NodeId | undefined;
+  custody: boolean;
+  wait: Millis;
+  cancelled: MeshError | undefined;
+  down: StreamReceiver;
+  generation: number;
+  up: StreamSender | undefined;
+  inputBlocked: boolean;
+  attachFrom: number;
+  /** The worker asked how far the responses have come. */
+  probed: boolean;
+  /** Why it is over, where its sender cannot be told before `send` has returned. */
+  failed: MeshError | undefined;
+}
+
+export const RESEND = { first: 1_000, most: 15_000 } as const;
+/** After its time to live a message may have been accepted all the same; so long its receipt may take. */
+export const GRACE = 2_000;
+export const WATCH = 30_000;
+/** After a change of routes: time for it to settle before what is unanswered is sent again. */
+export const SETTLE = 100;
+
+/** How every conversation begins. */
+export function newConversation(
+  facts: Pick<Conversation, "id" | "node" | "to" | "frame" | "expiresAt" | "durable" | "hold" | "up">,
+): Conversation {
+  const conversation: Conversation = {
+    ...facts,
+    phase: "waiting",
+    copies: 0,
+    bound: 0,
+    parkedAt: undefined,
+    custody: false,
+    wait: RESEND.first,
+    cancelled: undefined,
+    down: new StreamReceiver(),
+    generation: 0,
+    inputBlocked: false,
+    attachFrom: 0,
+    probed: false,
+    failed: undefined,
+    take: () => acknowledgementOf(conversation),
+  };
+  return conversation;
+}
+
+function acknowledgementOf(conversation: Conversation): Acknowledgement {
+  const { id, down, generation, probed } = conversation;
+  const entry = {
+    id,
+    upward: false,
+    gap: down.gap,
+    probed,
+    done: down.done,
+    detached: false,
+    generation,
+    offset: down.offset,
+    window: down.window,
+  };
+  conversation.probed = false;
+  down.acknowledged();
+  return entry;
+}
+
+/** Its time to live is 0: it may not wait. */
+export function isNow(frame: Uint8Array): boolean {
+  return new DataView(frame.buffer, frame.byteOffset, frame.byteLength).getUint32(OFFSET.ttl) === 0;
+}
+
+/** A time to live as it travels: whole milliseconds in 32 bits. */
+export function ttlField(ttl: Millis): number {
+  return Math.max(0, Math.min(0xffff_ffff, Math.floor(ttl)));
+}
+
+/** Its time to live ran out. */
+export function expired(conversation: Conversation): MeshError {
+  const where = conversation.parkedAt;
+  return new MeshError(
+    "EXPIRED",
+    where === undefined
+      ? `no receipt from ${conversation.node} within the time to live`
+      : `the time to live ran out at ${where}, where the message waited for a route to ${conversation.node}`,
+    {
+      data: where === undefined ? { node: conversation.node } : { node: conversation.node, where },
+    },
+  );
+}
+
+export function noRoute(conversation: Conversation): MeshError {
+  return new MeshError("NO_ROUTE", `there is no route to ${conversation.node}`, { data: { node: conversation.node } });
+}
