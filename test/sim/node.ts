@@ -90,6 +90,7 @@ export class SimNode {
           onWarning: () => undefined,
           onPeerFailed: () => undefined,
           onCutOff: () => undefined,
+          onBadBody: () => undefined,
           onPersist: (epoch) => {
             disk.epoch = Math.max(disk.epoch, epoch);
           },
