@@ -11,42 +11,15 @@ import { FLAG, FRAME, type RoutedHeader } from "../wire/frame.ts";
 import { type MessageBody, readMessage } from "../wire/message.ts";
 import { encodeError, encodeReceipt, type Receipt } from "../wire/outcome.ts";
 import { endRecord, finishRecord, recordHead, runningRecord, type WorkEnd } from "../wire/record.ts";
-import type { AckQueue, AckSource } from "./ack-queue.ts";
+import type { AckQueue } from "./ack-queue.ts";
+import { type Conversation, newConversation, RESEND } from "./destination-conversation.ts";
 import type { Frames } from "./frames.ts";
 import { Journal } from "./journal.ts";
 import type { DeliveryPort, DestinationEvents, ResponseFacts } from "./ports.ts";
 import { Retention } from "./retention.ts";
 import { SeenWindow } from "./seen-window.ts";
-import { StreamReceiver } from "./stream-receiver.ts";
-import { StreamSender } from "./stream-sender.ts";
+import type { StreamReceiver } from "./stream-receiver.ts";
 
-/** journaling, offered: not answered yet. refused: answered, remembered for copies. accepted: its work is under way. ended: its responses are kept. */
-export type DestinationPhase = "journaling" | "offered" | "refused" | "accepted" | "ended";
-
-interface Conversation {
-  readonly id: MessageId;
-  /** Who sent it, or attached last. */
-  peer: NodeHash;
-  readonly durable: boolean;
-  readonly hold: boolean;
-  readonly frame: Uint8Array | undefined;
-  phase: DestinationPhase;
-  error: MeshError | undefined;
-  receiptDue: boolean;
-  up: StreamReceiver | undefined;
-  readonly down: StreamSender;
-  responses: number;
-  generation: number;
-  detached: boolean;
-  blocked: boolean;
-  wait: Millis;
-  /** The sender asked how far the payload has come. */
-  probed: boolean;
-  /** The payload's acknowledgements. */
-  readonly acks: AckSource;
-}
-
-const RESEND = { first: 1_000, most: 15_000 } as const;
 const SETTLE = 100;
 /** How long a refusal is remembered for copies of its message. */
 const REFUSAL = 30_000;
@@ -353,35 +326,8 @@ export class Destination {
     }
   }
 
-  #open(facts: {
-    id: MessageId;
-    peer: NodeHash;
-    durable: boolean;
-    hold: boolean;
-    frame: Uint8Array | undefined;
-    streamed: boolean;
-  }): Conversation {
-    const { streamed, ...rest } = facts;
-    const conversation: Conversation = {
-      ...rest,
-      phase: "offered",
-      error: undefined,
-      receiptDue: false,
-      up: streamed ? new StreamReceiver() : undefined,
-      down: new StreamSender(LIMITS.retainedPerWork),
-      responses: 0,
-      generation: 0,
-      detached: false,
-      blocked: false,
-      wait: RESEND.first,
-      probed: false,
-      acks: {
-        get to() {
-          return conversation.peer;
-        },
-        take: () => acknowledgementOf(conversation),
-      },
-    };
+  #open(facts: Parameters<typeof newConversation>[0]): Conversation {
+    const conversation = newConversation(facts);
     this.#conversations.set(facts.id, conversation);
     return conversation;
   }
@@ -520,22 +466,4 @@ export class Destination {
   #reset(to: NodeHash, id: MessageId, error: MeshError): void {
     this.#frames.send({ kind: FRAME.reset, to, id }, encodeError(error));
   }
-}
-
-function acknowledgementOf(conversation: Conversation): Acknowledgement {
-  const { id, up, probed } = conversation;
-  const entry = {
-    id,
-    upward: true,
-    gap: up?.gap ?? false,
-    probed,
-    done: up?.done ?? true,
-    detached: false,
-    generation: 0,
-    offset: up?.offset ?? 0,
-    window: up?.window ?? 0,
-  };
-  conversation.probed = false;
-  up?.acknowledged();
-  return entry;
 }

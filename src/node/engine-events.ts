@@ -52,6 +52,12 @@ export function engineEvents({ log, events, changes, metrics, fatal, peerFailed,
     onEchoReply: (id, reply) => node().onEchoReply(id, reply),
     onFatal: fatal,
     onPeerFailed: peerFailed,
+    onCutOff: (link, reason) => {
+      metrics.protocolErrors.add(reason.code);
+      if (!link.up) metrics.counts.linksRefused++;
+      log[link.up ? "warn" : "info"]({ event: "cut-off", peer: link.peer, remote: link.pipe.remote, code: reason.code }, "session ended");
+    },
+    onBadBody: (error) => metrics.protocolErrors.add(error.code),
     onWarning: (message, error) => {
       log.warn({ code: error.code, error: error.message }, message);
       events.emit({ type: "warning", message: `${message}: ${error.message}`, data: error.data });

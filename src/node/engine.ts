@@ -28,6 +28,10 @@ export interface EngineEvents {
   onWarning(message: string, error: MeshError): void;
   /** A configured peer could not be reached, or refused. */
   onPeerFailed(url: string, error: MeshError): void;
+  /** This node ended a session: it never came up, or the peer did what it may not. */
+  onCutOff(link: Link, reason: MeshError): void;
+  /** The body of a frame that came from afar was wrong. */
+  onBadBody(error: MeshError): void;
   /** To be stored before this node advertises more. */
   onPersist(epoch: number): void;
 }
@@ -89,6 +93,7 @@ export class Engine {
       onDropped: () => this.counts.droppedFrames++,
       onFatal: (error) => handlers.events.onFatal(error),
       onRefused: (url, error) => handlers.events.onPeerFailed(url, error),
+      onCutOff: (link, reason) => handlers.events.onCutOff(link, reason),
       markDirty: () => this.#schedule(),
     });
     this.delivery = new Delivery(
@@ -227,7 +232,8 @@ export class Engine {
     } catch (error) {
       // The body was written by a node far away: nothing against the link that it came by.
       this.counts.badBodies++;
-      if (!isMeshError(error)) this.#handlers.events.onWarning("a frame could not be handled", toMeshError(error));
+      if (isMeshError(error)) this.#handlers.events.onBadBody(error);
+      else this.#handlers.events.onWarning("a frame could not be handled", toMeshError(error));
     }
     this.#schedule();
   }

@@ -1,7 +1,7 @@
 import { isMeshError, MeshError } from "../core/errors.ts";
 import { isNodeId, type NodeId } from "../core/ids.ts";
 import type { Instant } from "../core/instant.ts";
-import { chooseSession, type Claim, duplicateNode, judgeIdentity, PROBE_TIME, replaced, Strangers } from "../link/admission.ts";
+import { chooseSession, type Claim, duplicateNode, isReplaced, judgeIdentity, PROBE_TIME, replaced, Strangers } from "../link/admission.ts";
 import type { LinkPort } from "../link/contract.ts";
 import { LinkSession } from "../link/session.ts";
 import { SlabPool } from "../link/slab.ts";
@@ -24,6 +24,8 @@ export interface LinksHandlers {
   onFatal(error: MeshError): void;
   /** A configured peer could not be reached, or a session ended before it was up. */
   onRefused(url: string, error: MeshError): void;
+  /** A session ended on this side's account: it never came up, or the peer did what it may not. */
+  onCutOff(link: Link, reason: MeshError): void;
   markDirty(): void;
 }
 
@@ -143,11 +145,11 @@ export class Links {
       close: (abort) => pipe.close(abort),
     };
     const session: LinkSession = new LinkSession({ local: this.#greeting(cost), role: direction === "in" ? "listener" : "dialer", random: this.#env.random, slabs: this.#slabs }, port, {
-      onGreeting: (greeting) => {
+      onGreeting: (greeting) => this.#judge(link, greeting),
+      onUp: () => {
         known();
-        return this.#judge(link, greeting);
+        this.#up(link);
       },
-      onUp: () => this.#up(link),
       onLinkFrame: (_now, kind, body) => this.#handlers.onFrame(link, kind, body),
       onRouted: (_now, bytes, view, start, end) => this.#handlers.onRouted(link, bytes, view, start, end),
       onWritable: () => this.#writable(link),
@@ -266,6 +268,7 @@ export class Links {
     const survivor = this.#byPeer.get(link.peer);
     if (survivor === link) this.#byPeer.delete(link.peer);
     if (byPeer && isMeshError(reason, "DUPLICATE_NODE") && reason.data["node"] === this.#options.id) this.#handlers.onFatal(reason);
+    if (!byPeer && reason !== undefined && !isReplaced(reason)) this.#handlers.onCutOff(link, reason);
     if (link.up) this.#handlers.onDown(link, reason);
     else if (reason !== undefined && link.configured !== undefined && reason.data["replaced"] !== true) this.#handlers.onRefused(link.url, reason);
     this.#redial(link, survivor, reason);

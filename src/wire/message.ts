@@ -47,12 +47,14 @@ export function layMessage(metadata: Uint8Array, body: Pick<MessageBody, "deadli
   return frame;
 }
 
-/** Reads the message in `frame[start, end)`; its payload is a copy. Throws PROTOCOL_ERROR. */
+/** Reads the message in `frame[start, end)`; its payload is a copy. Throws PROTOCOL_ERROR, TOO_LARGE, UNSUPPORTED. */
 export function readMessage(frame: Uint8Array, start: number, end: number): MessageBody {
   if (end - start < METADATA_AT) throw new MeshError("PROTOCOL_ERROR", "a message that is shorter than its fixed part");
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const metadataAt = start + METADATA_AT;
-  const payloadAt = metadataAt + view.getUint16(start + ROUTED_HEADER + 8);
+  const length = view.getUint16(start + ROUTED_HEADER + 8);
+  if (length > LIMITS.metadata) throw new MeshError("TOO_LARGE", `directive and headers of ${length} bytes are over the limit of ${LIMITS.metadata}`);
+  const payloadAt = metadataAt + length;
   if (payloadAt > end) throw new MeshError("PROTOCOL_ERROR", "a message whose metadata is longer than it");
   const deadline = view.getUint32(start + ROUTED_HEADER + 4);
   return {
