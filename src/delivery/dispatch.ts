@@ -8,7 +8,7 @@ import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
 import type { Frames } from "./frames.ts";
 import { type Conversation, GRACE, noRoute, RESEND, ttlField } from "./origin-conversation.ts";
 import type { Outbox } from "./outbox.ts";
-import type { ParkQueue } from "./park-queue.ts";
+import type { Parked, ParkQueue } from "./park-queue.ts";
 import type { DeliveryPort, OriginEvents } from "./ports.ts";
 
 export interface DispatchRooms {
@@ -137,5 +137,22 @@ export class Dispatch {
     conversation.custody = false;
     conversation.wait = RESEND.first;
     this.again(now, conversation);
+  }
+
+  /** Sends what no copy can have begun of, bound to another life. */
+  rebind(now: Instant, conversation: Conversation, life: number): void {
+    if (conversation.durable) return this.storeFirst(now, conversation, life);
+    conversation.bound = life;
+    this.stamp(now, conversation, false);
+    conversation.copies = this.#port.transmit(conversation.frame, 0, conversation.frame.length) ? 1 : 0;
+    this.onItsWay(now, conversation);
+  }
+
+  /** Sends on a parked message of an earlier life of this node. If it was never sent before, it is bound now. */
+  releaseOrphan(now: Instant, parked: Parked, frame: Uint8Array): void {
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    const bound = (view.getUint8(OFFSET.flags) & (FLAG.resent | FLAG.durable)) !== 0;
+    if (!bound) view.setUint32(OFFSET.auxiliary, this.lifeOf(false, parked.destination));
+    if (!this.#port.transmit(frame, 0, frame.length)) this.#park.add(now, frame, () => undefined);
   }
 }

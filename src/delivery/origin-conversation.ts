@@ -4,7 +4,11 @@ import type { Instant, Millis } from "../core/instant.ts";
 import type { NodeHash } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { OFFSET } from "../wire/frame.ts";
-import type { AckSource } from "./ack-queue.ts";
+import type { AckQueue, AckSource } from "./ack-queue.ts";
+import type { Frames } from "./frames.ts";
+import type { MessageIds } from "./message-ids.ts";
+import type { ParkQueue } from "./park-queue.ts";
+import type { DeliveryPort, OriginEvents } from "./ports.ts";
 import { StreamReceiver } from "./stream-receiver.ts";
 import type { StreamSender } from "./stream-sender.ts";
 
@@ -126,4 +130,30 @@ export function expired(conversation: Conversation): MeshError {
 
 export function noRoute(conversation: Conversation): MeshError {
   return new MeshError("NO_ROUTE", `there is no route to ${conversation.node}`, { data: { node: conversation.node } });
+}
+
+/** Nobody here reads this stream: it is kept for whoever attaches. */
+export function unknownReader(id: MessageId, generation: number, offset: number): Acknowledgement {
+  return { id, upward: false, gap: false, probed: false, done: false, detached: true, generation, offset, window: 0 };
+}
+
+/** What the sender's end works with. */
+export interface OriginRooms {
+  readonly port: DeliveryPort;
+  readonly frames: Frames;
+  readonly acks: AckQueue;
+  readonly ids: MessageIds;
+  readonly park: ParkQueue;
+  readonly events: OriginEvents;
+}
+
+/** A piece of a response stream, as it came. */
+export interface ResponseChunk {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  readonly fin: boolean;
+  readonly probe: boolean;
+  readonly accepted: boolean;
+  readonly generation: number;
+  readonly from: NodeHash;
 }

@@ -2,8 +2,7 @@ import { Deadlines } from "../core/deadlines.ts";
 import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
-import { TIMES } from "../core/limits.ts";
-import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
+import { hashNodeId } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
 import { layMessage } from "../wire/message.ts";
@@ -17,6 +16,9 @@ import {
   expired,
   GRACE,
   isNow,
+  type OriginRooms,
+  type ResponseChunk,
+  unknownReader,
   newConversation,
   type OriginPhase,
   RESEND,
@@ -49,17 +51,7 @@ export class Origin {
   readonly #out: Dispatch;
   #sending: Conversation | undefined;
 
-  constructor(
-    options: { readonly self: NodeId; readonly parks: boolean },
-    rooms: {
-      readonly port: DeliveryPort;
-      readonly frames: Frames;
-      readonly acks: AckQueue;
-      readonly ids: MessageIds;
-      readonly park: ParkQueue;
-      readonly events: OriginEvents;
-    },
-  ) {
+  constructor(options: { readonly self: NodeId; readonly parks: boolean }, rooms: OriginRooms) {
     this.#port = rooms.port;
     this.#frames = rooms.frames;
     this.#acks = rooms.acks;
@@ -229,11 +221,7 @@ export class Origin {
     }
   }
 
-  onChunk(
-    now: Instant,
-    id: MessageId,
-    chunk: { offset: number; bytes: Uint8Array; fin: boolean; probe: boolean; accepted: boolean; generation: number; from: NodeHash },
-  ): void {
+  onChunk(now: Instant, id: MessageId, chunk: ResponseChunk): void {
     const conversation = this.#live.get(id);
     if (conversation === undefined) {
       this.#acks.add(now, { to: chunk.from, take: () => unknownReader(id, chunk.generation, chunk.offset) }, true);
@@ -285,12 +273,7 @@ export class Origin {
     const flags = view.getUint8(OFFSET.flags) & ~FLAG.custody;
     view.setUint8(OFFSET.flags, flags);
     const conversation = this.#live.get(parked.id);
-    if (conversation === undefined) {
-      // Of an earlier life of this node. If it was never sent before, it is bound now.
-      if ((flags & (FLAG.resent | FLAG.durable)) === 0) view.setUint32(OFFSET.auxiliary, this.#out.lifeOf(false, parked.destination));
-      if (!this.#port.transmit(frame, 0, frame.length)) this.#park.add(now, frame, () => undefined);
-      return;
-    }
+    if (conversation === undefined) return this.#out.releaseOrphan(now, parked, frame);
     if (conversation.phase !== "parked") return;
     if (conversation.copies === 0) {
       if (!this.#out.bind(now, conversation)) return;
@@ -402,11 +385,7 @@ export class Origin {
     }
     if (conversation.cancelled !== undefined) return this.#fail(conversation, conversation.cancelled);
     this.#unpark(conversation);
-    if (conversation.durable) return this.#out.storeFirst(now, conversation, receipt.life);
-    conversation.bound = receipt.life;
-    this.#out.stamp(now, conversation, false);
-    conversation.copies = this.#port.transmit(conversation.frame, 0, conversation.frame.length) ? 1 : 0;
-    this.#out.onItsWay(now, conversation);
+    this.#out.rebind(now, conversation, receipt.life);
   }
 
   #due(now: Instant, conversation: Conversation): void {
@@ -520,11 +499,3 @@ export class Origin {
     this.#ids.ended(conversation.id);
   }
 }
-
-/** Nobody here reads this stream: it is kept for whoever attaches. */
-function unknownReader(id: MessageId, generation: number, offset: number): Acknowledgement {
-  return { id, upward: false, gap: false, probed: false, done: false, detached: true, generation, offset, window: 0 };
-}
-
-/** The default time to live. */
-export const DEFAULT_TTL: Millis = TIMES.timeToLive;

@@ -1,0 +1,90 @@
+import type { MeshError } from "../core/errors.ts";
+import type { MessageId } from "../core/ids.ts";
+import type { Millis } from "../core/instant.ts";
+import { LIMITS } from "../core/limits.ts";
+import type { NodeHash } from "../core/node-hash.ts";
+import type { Acknowledgement } from "../wire/acknowledgement.ts";
+import type { AckSource } from "./ack-queue.ts";
+import { StreamReceiver } from "./stream-receiver.ts";
+import { StreamSender } from "./stream-sender.ts";
+
+/** How long a probe waits for its answer at first, and at most. */
+export const RESEND = { first: 1_000, most: 15_000 } as const;
+
+/** journaling, offered: not answered yet. refused: answered, remembered for copies. accepted: its work is under way. ended: its responses are kept. */
+export type DestinationPhase = "journaling" | "offered" | "refused" | "accepted" | "ended";
+
+/** What the destination holds of one message. */
+export interface Conversation {
+  readonly id: MessageId;
+  /** Who sent it, or attached last. */
+  peer: NodeHash;
+  readonly durable: boolean;
+  readonly hold: boolean;
+  readonly frame: Uint8Array | undefined;
+  phase: DestinationPhase;
+  error: MeshError | undefined;
+  receiptDue: boolean;
+  up: StreamReceiver | undefined;
+  readonly down: StreamSender;
+  responses: number;
+  generation: number;
+  detached: boolean;
+  blocked: boolean;
+  wait: Millis;
+  /** The sender asked how far the payload has come. */
+  probed: boolean;
+  /** The payload's acknowledgements. */
+  readonly acks: AckSource;
+}
+
+/** How every conversation begins: offered. */
+export function newConversation(facts: {
+  id: MessageId;
+  peer: NodeHash;
+  durable: boolean;
+  hold: boolean;
+  frame: Uint8Array | undefined;
+  streamed: boolean;
+}): Conversation {
+  const { streamed, ...rest } = facts;
+  const conversation: Conversation = {
+    ...rest,
+    phase: "offered",
+    error: undefined,
+    receiptDue: false,
+    up: streamed ? new StreamReceiver() : undefined,
+    down: new StreamSender(LIMITS.retainedPerWork),
+    responses: 0,
+    generation: 0,
+    detached: false,
+    blocked: false,
+    wait: RESEND.first,
+    probed: false,
+    acks: {
+      get to() {
+        return conversation.peer;
+      },
+      take: () => acknowledgementOf(conversation),
+    },
+  };
+  return conversation;
+}
+
+function acknowledgementOf(conversation: Conversation): Acknowledgement {
+  const { id, up, probed } = conversation;
+  const entry = {
+    id,
+    upward: true,
+    gap: up?.gap ?? false,
+    probed,
+    done: up?.done ?? true,
+    detached: false,
+    generation: 0,
+    offset: up?.offset ?? 0,
+    window: up?.window ?? 0,
+  };
+  conversation.probed = false;
+  up?.acknowledged();
+  return entry;
+}
