@@ -6,7 +6,7 @@ import { Emitter } from "./emitter.ts";
 import { abortable, type SentWork } from "./sent-work.ts";
 
 export interface AnyPort {
-  /** Who could do it now, best first. */
+  /** Who could do it now, best first. Throws CLOSED once the node is. */
   candidates(): readonly NodeId[];
   /** Sends one attempt, which begins only once it is confirmed. */
   attempt(node: NodeId): SentWork;

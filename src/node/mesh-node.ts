@@ -88,7 +88,7 @@ export class Node implements MeshNode {
 
   async ping(id: string, options: CallOptions = {}): Promise<Ping> {
     const node = nodeId(id);
-    await this.#settled(node);
+    await this.#settled(node, options.signal);
     this.#checkKnown(node);
     const { rtt, reply } = await this.#echo(node, undefined, options);
     return { rtt, hops: node === this.id ? 0 : reply.hops, version: reply.version, work: { running: reply.running, queued: reply.queued } };
@@ -96,7 +96,7 @@ export class Node implements MeshNode {
 
   async *trace(id: string, options: CallOptions = {}): AsyncGenerator<TraceHop> {
     const node = nodeId(id);
-    await this.#settled(node);
+    await this.#settled(node, options.signal);
     this.#checkKnown(node);
     for (let reach = 1; reach <= LIMITS.hops; reach++) {
       const { rtt, reply } = await this.#echo(node, reach, options);
@@ -115,7 +115,7 @@ export class Node implements MeshNode {
     if (to.type !== "node") {
       return to.type === "all" ? await this.#sendToAll(target, to.group, directive, payload, options) : await this.#sendToAny(target, to.group, directive, payload, options);
     }
-    await this.#settled(to.node);
+    await this.#settled(to.node, options.signal);
     if (!this.#mayWait(options)) this.#checkKnown(to.node);
     const work = this.#parts.sender.send(to.node, directive, payload, options);
     return await this.#whenReady(work, options);
@@ -124,7 +124,7 @@ export class Node implements MeshNode {
   async attach(workId: string, options: { readonly node: string; readonly from?: number; readonly signal?: AbortSignal }): Promise<Work> {
     this.#checkOpen();
     let node = nodeId(options.node);
-    await this.#settled(node);
+    await this.#settled(node, options.signal);
     this.#checkKnown(node);
     for (let redirects = 0; ; redirects++) {
       const work = this.#parts.sender.attach(workId, node, options.from ?? 1, CALL);
@@ -195,19 +195,20 @@ export class Node implements MeshNode {
   }
 
   /** Waits, once after the start, until each configured peer has answered or failed. */
-  async #settled(node?: NodeId): Promise<void> {
+  async #settled(node: NodeId | undefined, signal: AbortSignal | undefined): Promise<void> {
     const { engine, changes } = this.#parts;
     const until = this.#startedAt + SETTLE;
     while (engine.now() < until) {
       if (node !== undefined && (node === this.id || engine.routing.route(node) !== undefined)) return;
       const waiting = [...engine.links.peers()].some((peer) => !peer.tried) || [...engine.links.list()].some((link) => !link.adjacent);
       if (!waiting) return;
-      await changes.next(Math.min(until, engine.now() + 50));
+      await abortable(changes.next(Math.min(until, engine.now() + 50)), signal);
+      this.#checkOpen();
     }
   }
 
   async #sendToAll(target: string, group: string, directive: string, payload: SendPayload | undefined, options: SendOptions): Promise<Work> {
-    await this.#settled();
+    await this.#settled(undefined, options.signal);
     const members = this.#parts.engine.routing.members(group);
     if (members.length === 0) throw unknownGroup(group);
     if (isStream(payload) || options.input === "open") {
@@ -221,7 +222,7 @@ export class Node implements MeshNode {
   }
 
   async #sendToAny(target: string, group: string, directive: string, payload: SendPayload | undefined, options: SendOptions): Promise<Work> {
-    await this.#settled();
+    await this.#settled(undefined, options.signal);
     const { engine, sender, changes, ttl } = this.#parts;
     const members = () => engine.routing.members(group);
     if (members().length === 0 && !this.#mayWait(options)) throw unknownGroup(group);
@@ -232,7 +233,10 @@ export class Node implements MeshNode {
       throw new MeshError("UNKNOWN_ACTION", `no member of group "${group}" does ${directive}`, { data: { group, directive } });
     }
     const work = new AnyWork(target, directive, options.ttl ?? ttl, {
-      candidates: () => candidates(members(), directive),
+      candidates: () => {
+        this.#checkOpen();
+        return candidates(members(), directive);
+      },
       attempt: (node) => sender.send(node, directive, payload, options, true),
       reachable: (node) => node === this.id || engine.routing.route(node) !== undefined,
       changed: (until) => changes.next(until),
@@ -245,7 +249,7 @@ export class Node implements MeshNode {
 
   /** The first peer sends it on, and holds the outcome. */
   async #sendByKeeper(target: string, directive: string, payload: SendPayload | undefined, options: SendOptions): Promise<Work> {
-    await this.#settled();
+    await this.#settled(undefined, options.signal);
     const keeper = this.#parts.engine.links.firstUp()?.peer;
     if (keeper === undefined) throw new MeshError("NO_ROUTE", "there is no peer to keep the message");
     const { detach: _, signal, waitFor: __, ...rest } = options;

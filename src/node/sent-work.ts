@@ -261,7 +261,11 @@ class Gate {
 /** Rejects with ABORTED as soon as the signal says so, also where `promise` fails of it. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
-  if (signal.aborted) throw aborted(signal);
+  if (signal.aborted) {
+    // Nobody waits for it any more.
+    promise.catch(() => undefined);
+    throw aborted(signal);
+  }
   let onAbort: (() => void) | undefined;
   const abort = new Promise<never>((_, reject) => {
     onAbort = () => reject(aborted(signal));

@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createNode, type MeshNode } from "receptor-mesh";
 import { until, within } from "../../support/mesh.ts";
-import { ECHO, failure, inState, isWell, LocalMesh, SOON, texts, watchMemory } from "./meshes.ts";
+import { failure, inState, isWell, LocalMesh, SOON, texts, watchMemory } from "./meshes.ts";
 
 const MiB = 1024 * 1024;
 
@@ -28,7 +28,7 @@ let worker: MeshNode;
 
 beforeEach(async () => {
   mesh = new LocalMesh();
-  ({ controller, relay, worker } = await mesh.line([ECHO, mesh.plugin("talk", TALK)]));
+  ({ controller, relay, worker } = await mesh.line([mesh.echo, mesh.plugin("talk", TALK)]));
 });
 
 afterEach(async () => {
@@ -151,7 +151,7 @@ describe("waitFor", () => {
     const work = await controller.send("late", "echo:run", "hello", { ttl: 60_000, waitFor: "parked" });
     expect(work.state).toBe("parked");
     expect(controller.status().parked).toMatchObject({ messages: 1, destinations: [{ messages: 1 }] });
-    await mesh.node("late", { listen: [], peers: [...relay.listening], extraPlugins: [ECHO] });
+    await mesh.node("late", { listen: [], peers: [...relay.listening], extraPlugins: [mesh.echo] });
     expect(await texts(work)).toEqual(["hello"]);
     const types: string[] = [];
     for await (const event of work.events()) types.push(event.type);
@@ -218,7 +218,7 @@ describe("MeshNode.status", () => {
     await inState(work, "running");
     const status = controller.status();
     expect(Object.keys(status)).toEqual(["node", "version", "uptime", "listening", "nodes", "links", "edges", "parked", "work", "warnings"]);
-    expect(status).toMatchObject({ node: "controller", listening: [], parked: { messages: 0, bytes: 0, destinations: [] }, warnings: [] });
+    expect(status).toMatchObject({ node: "controller", listening: [], parked: { messages: 0, bytes: 0, destinations: [] } });
     expect(status.nodes.map(({ id, via, cost, hops, reachable, ephemeral }) => [id, via, cost, hops, reachable, ephemeral])).toEqual([
       ["relay", "relay", 1, 1, true, false],
       ["worker", "relay", 2, 2, true, false],

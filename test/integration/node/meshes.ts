@@ -7,11 +7,32 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type ErrorCode, isMeshError, type MeshError, type MeshNode, type NodeOptions, type Response, type Work } from "receptor-mesh";
 import { createNode } from "../../../src/node/create.ts";
-import { pluginFolder, until, within } from "../../support/mesh.ts";
+import { until, within } from "../../support/mesh.ts";
 
 const PROGRAM = fileURLToPath(new URL("./program.ts", import.meta.url));
 
-export const ECHO = pluginFolder("echo");
+/** What the echo plugin does; that one would have to be built first. */
+const ECHO = `{
+  name: "echo",
+  actions: {
+    run: { idempotent: true, async *run(input) { yield await input.text(); } },
+    async *count(input, context) {
+      const { count, interval = 0 } = await input.json();
+      for (let n = 1; n <= count; n++) {
+        if (interval > 0 && n > 1) await new Promise((resolve) => setTimeout(resolve, interval));
+        context.signal.throwIfAborted();
+        yield n;
+      }
+    },
+    async *sink(input) {
+      const hash = createHash("sha256");
+      let bytes = 0;
+      for await (const chunk of input.stream()) { hash.update(chunk); bytes += chunk.length; }
+      yield { bytes, sha256: hash.digest("hex") };
+    },
+  },
+}`;
+
 /** How long anything may take that takes milliseconds, on a machine that is busy with other tests. */
 export const SOON = 15_000;
 
@@ -54,8 +75,13 @@ export class LocalMesh {
     mkdirSync(folder, { recursive: true });
     const manifest = { name: `test-plugin-${name}`, version: "1.0.0", type: "module", keywords: ["receptor-plugin"], receptor: { plugin: "./index.js", api: "^1" } };
     writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
-    writeFileSync(join(folder, "index.js"), `import { Readable } from "node:stream";\nimport { appendFileSync } from "node:fs";\nexport default ${definition};\n`);
+    writeFileSync(join(folder, "index.js"), `import { Readable } from "node:stream";\nimport { appendFileSync, existsSync } from "node:fs";\nimport { createHash } from "node:crypto";\nexport default ${definition};\n`);
     return folder;
+  }
+
+  /** `echo:run`, `echo:count` and `echo:sink`. */
+  get echo(): string {
+    return this.plugin("echo", ECHO);
   }
 
   /** Starts a program (program.ts) in a process of its own. */
