@@ -33,8 +33,6 @@ import type { DeliveryPort, OriginEvents } from "./ports.ts";
 import { StreamReceiver } from "./stream-receiver.ts";
 import { StreamSender } from "./stream-sender.ts";
 
-export type { OriginPhase, SendRequest } from "./origin-conversation.ts";
-
 /** The sender's end of every message that this node sends. SPEC.md has its states and rules. */
 export class Origin {
   readonly #port: DeliveryPort;
