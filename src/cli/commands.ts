@@ -214,6 +214,6 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "print the completion script of a shell",
     positionals: [{ name: "shell", summary: "bash, zsh or fish", required: true, choices: ["bash", "zsh", "fish"] }],
     examples: [["completion bash >> ~/.bashrc", "complete commands and options in bash"]],
-    load: async () => (await import("./completion.ts")).run,
+    load: async () => (await import("./completion.ts")).completion(COMMANDS, GLOBAL_OPTIONS),
   },
 ];
