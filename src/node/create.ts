@@ -7,6 +7,7 @@ import { ResourceStack } from "../core/resources.ts";
 import type { PluginDefinition } from "../plugin/definition.ts";
 import { PluginHost } from "../plugin/host.ts";
 import { removeHolder, writeHolder } from "../storage/holder.ts";
+import type { Store } from "../storage/store.ts";
 import { adoptLogger, createLogger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { createTransports, type Transports } from "../transports/index.ts";
@@ -210,7 +211,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   for (const url of config.listen) await node.listen(url);
   engine.delivery.relay.announce(engine.now());
   for (const peer of config.peers) node.peer(peer);
-  if (config.http !== undefined) await serveHttp(config.http, node, metrics, log, resources);
+  if (config.http !== undefined) await serveHttp(config.http, { node, metrics, log, resources, store });
   resources.defer(() => metrics.close());
   return node;
 }
@@ -255,10 +256,18 @@ async function drainWork(worker: Worker, engine: Engine, changes: Changes, drain
   await new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
 }
 
-async function serveHttp(address: string, node: MeshNode, metrics: Metrics, log: Logger, resources: ResourceStack): Promise<void> {
+interface HttpParts {
+  readonly node: MeshNode;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly resources: ResourceStack;
+  readonly store: Store;
+}
+
+async function serveHttp(address: string, { node, metrics, log, resources, store }: HttpParts): Promise<void> {
   const { startHttp } = await import("../telemetry/http.ts");
   await metrics.enable();
-  const server = await startHttp({ address, log }, { notReady: () => [], metrics: () => metrics.render(), status: () => node.status() });
+  const server = await startHttp({ address, log }, { notReady: () => storeWarnings(store), metrics: () => metrics.render(), status: () => node.status() });
   resources.defer(() => server.close());
   log.info({ event: "http", url: server.url }, "http listening");
 }

@@ -1,4 +1,5 @@
 import type { Metrics } from "../telemetry/metrics.ts";
+import { LevelStore } from "../storage/level-store.ts";
 import type { Store } from "../storage/store.ts";
 import type { Engine } from "./engine.ts";
 import type { Worker } from "./worker.ts";
@@ -15,6 +16,14 @@ export function measure(metrics: Metrics, sources: { readonly engine: Engine; re
     counts.bytesForwarded = engine.delivery.relay.counts.forwardedBytes;
     counts.advertisementsRefused = engine.counts.rejectedAdvertisements;
     counts.storeCorruptRecords = store.stats.corruptRecords;
+    if (store instanceof LevelStore) {
+      const { writes, batches, errors, lostBytes, pendingBytes } = store.stats;
+      counts.storeWrites = writes;
+      counts.storeBatches = batches;
+      counts.storeErrors = errors;
+      counts.storeLostBytes = lostBytes;
+      gauges.storePendingBytes = pendingBytes;
+    }
     gauges.links = [...engine.links.list()].length;
     gauges.linkQueueBytes = [...engine.links.list()].reduce((sum, { session }) => sum + session.queuedBytes, 0);
     gauges.streams = engine.delivery.origin.size + engine.delivery.destination.size;
