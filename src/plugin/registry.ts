@@ -215,7 +215,11 @@ export class PluginRegistry {
       .catch((error: unknown) =>
         this.#log.warn({ plugin: plugin.name, error: toMeshError(error).message }, "a plugin could not be retired"),
       )
-      .finally(() => this.#retiring.delete(plugin));
+      .finally(() => {
+        this.#retiring.delete(plugin);
+        // In its turn: a reload that is under way has made copies that nothing refers to yet.
+        this.#queue = this.#queue.then(() => this.#tidy());
+      });
   }
 
   async #stop(plugin: LoadedPlugin): Promise<void> {
