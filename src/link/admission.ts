@@ -1,7 +1,7 @@
 import { MeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
-import { LIMITS, TIMES } from "../core/limits.ts";
+import { TIMES } from "../core/limits.ts";
 import type { Greeting } from "../wire/greeting.ts";
 import type { LinkState } from "./states.ts";
 
@@ -99,42 +99,4 @@ export function judgeIdentity(local: Greeting, peer: Greeting, address: string, 
     return { type: "refuse", error: new MeshError("DENIED", message, { data: { node: peer.node, expected } }) };
   }
   return { type: "admit" };
-}
-
-/** Counts the sockets that have not greeted yet, in all and by address. */
-export class Strangers {
-  readonly #limit: number;
-  readonly #perAddress: number;
-  readonly #counts = new Map<string, number>();
-  #total = 0;
-
-  constructor(limit: number = LIMITS.strangers, perAddress: number = LIMITS.strangersPerAddress) {
-    this.#limit = limit;
-    this.#perAddress = perAddress;
-  }
-
-  get total(): number {
-    return this.#total;
-  }
-
-  /** Counts one more; false: there are too many, and it is not counted. */
-  enter(address: string): boolean {
-    if (!this.mayEnter(address)) return false;
-    this.#counts.set(address, (this.#counts.get(address) ?? 0) + 1);
-    this.#total++;
-    return true;
-  }
-
-  mayEnter(address: string): boolean {
-    return this.#total < this.#limit && (this.#counts.get(address) ?? 0) < this.#perAddress;
-  }
-
-  /** One that entered has greeted, or is gone. */
-  leave(address: string): void {
-    const count = this.#counts.get(address);
-    if (count === undefined) return;
-    if (count === 1) this.#counts.delete(address);
-    else this.#counts.set(address, count - 1);
-    this.#total--;
-  }
 }

@@ -1,7 +1,8 @@
 import { isMeshError, MeshError } from "../core/errors.ts";
 import { isNodeId, type NodeId } from "../core/ids.ts";
 import type { Instant } from "../core/instant.ts";
-import { chooseSession, type Claim, duplicateNode, isReplaced, judgeIdentity, PROBE_TIME, replaced, Strangers } from "../link/admission.ts";
+import { type Stranger, Strangers } from "../core/strangers.ts";
+import { chooseSession, type Claim, duplicateNode, isReplaced, judgeIdentity, PROBE_TIME, replaced } from "../link/admission.ts";
 import type { LinkPort } from "../link/contract.ts";
 import { LinkSession } from "../link/session.ts";
 import { SlabPool } from "../link/slab.ts";
@@ -75,7 +76,7 @@ export class Links {
 
   /** Whether one more socket of this host may come in. */
   admits(host: string): boolean {
-    return this.#strangers.mayEnter(host);
+    return this.#strangers.mayEnter(this.#env.now(), host);
   }
 
   /** Keeps a link to `url` from now on. */
@@ -129,15 +130,15 @@ export class Links {
   }
 
   #open(pipe: Pipe, url: string, direction: "in" | "out", cost: number, configured: Peer | undefined): void {
-    if (direction === "in" && !this.#strangers.enter(pipe.remoteHost)) {
+    const stranger: Stranger = {
+      address: pipe.remoteHost,
+      since: this.#env.now(),
+      close: () => session.close(this.#env.now(), new MeshError("SLOW_GREETING", "others wanted to greet")),
+    };
+    if (direction === "in" && !this.#strangers.enter(stranger)) {
       pipe.close(true);
       return;
     }
-    const state = { stranger: direction === "in" };
-    const known = (): void => {
-      if (state.stranger) this.#strangers.leave(pipe.remoteHost);
-      state.stranger = false;
-    };
     const port: LinkPort = {
       write: (bytes, done) => pipe.write(bytes, done),
       pause: () => pipe.pause(),
@@ -147,7 +148,7 @@ export class Links {
     const session: LinkSession = new LinkSession({ local: this.#greeting(cost), role: direction === "in" ? "listener" : "dialer", random: this.#env.random, slabs: this.#slabs }, port, {
       onGreeting: (greeting) => this.#judge(link, greeting),
       onUp: () => {
-        known();
+        this.#strangers.leave(stranger);
         this.#up(link);
       },
       onLinkFrame: (_now, kind, body) => this.#handlers.onFrame(link, kind, body),
@@ -155,7 +156,7 @@ export class Links {
       onWritable: () => this.#writable(link),
       onDropped: () => this.#handlers.onDropped(),
       onClosed: (reason, byPeer) => {
-        known();
+        this.#strangers.leave(stranger);
         this.#closed(link, reason, byPeer);
       },
       markDirty: () => {

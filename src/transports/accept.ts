@@ -23,11 +23,10 @@ export async function listenTcp(url: MeshUrl, handlers: ListenHandlers, options:
   const trouble = new Trouble(url, handlers);
   server.on("connection", (socket) => {
     // Without an address it is gone already.
-    if (socket.remoteAddress === undefined || !trouble.hasSpareDescriptor() || handlers.admit?.(hostOf(socket)) === false) {
+    if (socket.remoteAddress === undefined || !trouble.hasSpareDescriptor() || handlers.admit?.(hostOf(socket)) === false || options.handshakes?.begin(socket) === false) {
       socket.destroy();
       return;
     }
-    options.handshakes?.begin(socket);
     options.onSocket(socket);
   });
   await bind(server, url);

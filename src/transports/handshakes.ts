@@ -1,27 +1,37 @@
 import type { Socket } from "node:net";
 import { TIMES } from "../core/limits.ts";
+import { type Stranger, Strangers } from "../core/strangers.ts";
 
-/** Accepted sockets whose TLS or WebSocket handshake is not over; each is destroyed after 5 s. */
+/** Accepted sockets whose TLS or WebSocket handshake is not over; each is destroyed after 5 s, and there are never many. */
 export class Handshakes {
   // By address, as each layer has a socket object of its own.
-  readonly #open = new Map<string, { readonly socket: Socket; readonly timer: NodeJS.Timeout }>();
+  readonly #open = new Map<string, { readonly socket: Socket; readonly timer: NodeJS.Timeout; readonly stranger: Stranger }>();
+  readonly #strangers = new Strangers();
 
-  begin(socket: Socket): void {
+  /** `false`: there are too many already. */
+  begin(socket: Socket): boolean {
+    const stranger = { address: socket.remoteAddress ?? "", since: performance.now(), close: () => socket.destroy() };
+    if (!this.#strangers.enter(stranger)) return false;
     const timer = setTimeout(() => socket.destroy(), TIMES.greeting).unref();
     // A stranger that breaks off is no event; the socket closes by itself.
     socket.on("error", () => socket.destroy());
     const key = keyOf(socket);
-    this.#open.set(key, { socket, timer });
+    this.#open.set(key, { socket, timer, stranger });
     socket.once("close", () => {
       clearTimeout(timer);
+      this.#strangers.leave(stranger);
       if (this.#open.get(key)?.socket === socket) this.#open.delete(key);
     });
+    return true;
   }
 
   /** `socket`: the one that began, or one of a layer above it. */
   established(socket: Socket): void {
     const key = keyOf(socket);
-    clearTimeout(this.#open.get(key)?.timer);
+    const known = this.#open.get(key);
+    if (known === undefined) return;
+    clearTimeout(known.timer);
+    this.#strangers.leave(known.stranger);
     this.#open.delete(key);
   }
 

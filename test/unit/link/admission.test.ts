@@ -8,7 +8,6 @@ import {
   judgeIdentity,
   PROBE_TIME,
   replaced,
-  Strangers,
 } from "../../../src/link/admission.ts";
 import { MeshError } from "../../../src/core/errors.ts";
 import { greetingOf, Pair } from "./support.ts";
@@ -119,27 +118,5 @@ describe("the reasons of admission", () => {
     expect(isReplaced(pair.a.closes[0]?.reason)).toBe(true);
     expect(isReplaced(new MeshError("CLOSED", "stopping"))).toBe(false);
     expect(isReplaced(undefined)).toBe(false);
-  });
-});
-
-describe("Strangers", () => {
-  it("counts 64 in all and 8 from one address", () => {
-    const strangers = new Strangers();
-    for (let i = 0; i < 8; i++) expect(strangers.enter("10.0.0.1")).toBe(true);
-    expect(strangers.enter("10.0.0.1")).toBe(false);
-    for (let i = 0; i < 56; i++) expect(strangers.enter(`10.0.1.${i}`)).toBe(true);
-    expect(strangers.enter("10.0.2.1")).toBe(false);
-    expect(strangers.total).toBe(64);
-  });
-
-  it("lets the next one in when one has left, and forgets addresses", () => {
-    const strangers = new Strangers(2, 1);
-    strangers.enter("a");
-    expect(strangers.mayEnter("a")).toBe(false);
-    strangers.leave("a");
-    strangers.leave("a");
-    strangers.leave("never");
-    expect(strangers.total).toBe(0);
-    expect(strangers.enter("a")).toBe(true);
   });
 });
