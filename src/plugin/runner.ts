@@ -28,12 +28,18 @@ export function onChannel(payload: Payload, channel: string): ChannelResponse {
 export async function runAction(run: ActionFunction<unknown>, input: WorkInput, context: Context, sink: ResponseSink): Promise<void> {
   const { signal } = context;
   signal.throwIfAborted();
-  const produced: unknown = run(input, context);
-  const steps = stepsOf(produced);
-  if (steps !== undefined) return await drain(steps, signal, sink);
-  const value = (await produced) as Item | undefined;
-  signal.throwIfAborted();
-  if (value !== undefined) await send(value, signal, sink);
+  try {
+    const produced: unknown = run(input, context);
+    const steps = stepsOf(produced);
+    if (steps !== undefined) return await drain(steps, signal, sink);
+    const value = (await produced) as Item | undefined;
+    signal.throwIfAborted();
+    if (value !== undefined) await send(value, signal, sink);
+  } catch (error) {
+    // What an action throws because it was told to stop says less than why it was.
+    signal.throwIfAborted();
+    throw error;
+  }
 }
 
 async function drain(iterator: Steps, signal: AbortSignal, sink: ResponseSink): Promise<void> {
@@ -59,7 +65,6 @@ async function drain(iterator: Steps, signal: AbortSignal, sink: ResponseSink): 
     end();
     // Its place is taken until its last `finally` has run.
     await returned;
-    signal.throwIfAborted();
   }
 }
 

@@ -99,7 +99,10 @@ export function testPlugin<Options>(
           action,
           sender: nodeId("controller"),
           headers: { ...headers, ...run.headers },
-          input: payload instanceof Readable ? { stream: payload } : { inline: bytesOf(payload), stream: streamOf(payload) },
+          input:
+            payload instanceof Readable
+              ? { stream: Readable.from(bytesIn(payload), { objectMode: false }) }
+              : { inline: bytesOf(payload), stream: streamOf(payload) },
           sink,
         });
         const abort = (): void => host.abort(WORK, cancelled(signal?.reason));
@@ -116,6 +119,11 @@ const WORK = messageId("0190163d-8694-739b-aea5-966c26f8ad91");
 function bytesOf(payload: Exclude<TestPayload, Readable>): Uint8Array {
   if (typeof payload === "string") return utf8(payload);
   return payload instanceof Uint8Array ? payload : utf8(JSON.stringify(payload));
+}
+
+/** A network has only bytes, whatever the test's stream has. */
+async function* bytesIn(stream: Readable): AsyncGenerator<Uint8Array> {
+  for await (const part of stream) yield part instanceof Uint8Array ? part : utf8(String(part));
 }
 
 function streamOf(payload: Exclude<TestPayload, Readable>): Readable {
