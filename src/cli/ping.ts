@@ -47,7 +47,7 @@ async function pings(node: MeshNode, plan: Plan, context: Context): Promise<numb
       if (!isMeshError(error) || error.exit !== EXIT.unreachable) throw error;
       failure = error;
       // A name that nobody has heard is more likely a slip than a node on its way.
-      if (error.code === "UNKNOWN_NODE" && times.length === 0) throw error;
+      if (error.code === "UNKNOWN_NODE" && times.length === 0) break;
       out.note(`no answer from ${plan.target}: ${error.code}: ${error.message}`);
     }
   }
