@@ -26,8 +26,12 @@ export function checkDefinition(exported: unknown, label: string): PluginDefinit
   ] as const) {
     if (value !== undefined && typeof value !== "function") throw invalid(label, `${hook} is a function`);
   }
-  // Checked above, field by field.
-  return exported as unknown as PluginDefinition;
+  return asDefinition(exported);
+}
+
+/** Checked field by field by its caller. */
+function asDefinition(exported: object): PluginDefinition {
+  return exported as PluginDefinition;
 }
 
 function wrongWithAction(definition: unknown): string | undefined {

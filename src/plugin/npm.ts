@@ -98,7 +98,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
 function explain(errors: string, exit: number | null): MeshError {
   const lines = errors
     .split("\n")
-    .map((line) => /^npm (?:error|ERR!) ?(.*)$/.exec(line.trim())?.[1]?.trim())
+    .map((line) => /^npm (?:error|ERR[!]) ?(.*)$/.exec(line.trim())?.[1]?.trim())
     .filter((line) => line !== undefined && line !== "");
   const code = lines.map((line) => /^code (\S+)$/.exec(line ?? "")?.[1]).find((found) => found !== undefined);
   const said = lines.find((line) => line !== undefined && !/^(?:code|errno|syscall|path|dest|type|A complete log)\b/.test(line));

@@ -1,5 +1,4 @@
 // For what it changes: a polyfill that @peculiar/x509 expects.
-// oxlint-disable-next-line import/no-unassigned-import
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
 import {

@@ -90,7 +90,7 @@ export class ProcessMesh {
   }
 
   log(id: string): readonly Record<string, unknown>[] {
-    return this.#running(id).lines.flatMap((line) => parse(line) ?? []);
+    return this.#running(id).lines.map(parse).filter((line) => line !== undefined);
   }
 
   pid(id: string): number {
@@ -132,7 +132,7 @@ export class ProcessMesh {
     const [code] = await once(child, "close");
     clearTimeout(killer);
     const stdout = Buffer.concat(out).toString();
-    return { code: code as number | null, stdout, stderr: Buffer.concat(err).toString(), objects: stdout.split("\n").flatMap((line) => parse(line) ?? []), milliseconds: performance.now() - started };
+    return { code: code as number | null, stdout, stderr: Buffer.concat(err).toString(), objects: stdout.split("\n").map(parse).filter((line) => line !== undefined), milliseconds: performance.now() - started };
   }
 
   /** Starts `receptor ARGS --json` and hands over each object as it comes. */
