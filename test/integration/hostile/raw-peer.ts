@@ -11,6 +11,7 @@ import { writeMessageId } from "../../../src/wire/message-id.ts";
 import { FrameParser } from "../../../src/wire/parser.ts";
 import type { ErrorCode } from "../../../src/core/errors.ts";
 import { until, within } from "../../support/mesh.ts";
+import { exchange } from "./advertise.ts";
 
 const SOON = 15_000;
 
@@ -102,6 +103,7 @@ export class RawPeer {
     peer.send(linkFrame(FRAME.keepalive, encodeKeepalive(0)));
     await peer.hears(FRAME.keepalive);
     for (const page of encodeDigest([])) peer.send(linkFrame(FRAME.digest, page));
+    peer.send(exchange(id, "target"));
     await peer.hears(FRAME.advertisements);
     return peer;
   }
