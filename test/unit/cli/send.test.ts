@@ -229,7 +229,7 @@ describe("a work that is given up", () => {
     expect(json.objects.at(-1)).toMatchObject({ type: "end", state: "cancelled", error: { code: "TIMEOUT" } });
   });
 
-  it.each([130, 143, 0])("is cancelled when the command is interrupted, and ends with %d", async (exit) => {
+  it.each([130, 143])("is cancelled when the command is interrupted, and ends with %d", async (exit) => {
     const controller = new AbortController();
     const work = fakeWork({ endless: true, responses: ["first"] });
     const node = sendingNode(work);
@@ -238,5 +238,13 @@ describe("a work that is given up", () => {
     expect(ran.objects.at(-1)).toMatchObject({ type: "end", state: "cancelled", error: { code: "CANCELLED" } });
     expect(work.cancels()).toBe(1);
     expect(node.closed()).toBe(1);
+  });
+
+  it("is cancelled when nobody reads any more, who is not told of it", async () => {
+    const controller = new AbortController();
+    const work = fakeWork({ endless: true, responses: ["first"] });
+    const ran = await cli(["send", "w", "a:b"], { node: sendingNode(work), signal: controller.signal, onOutput: (text) => void (text.includes("first") && controller.abort({ exit: 0 })) });
+    expect(ran).toMatchObject({ exit: 0, stdout: "first\n", stderr: "" });
+    expect(work.cancels()).toBe(1);
   });
 });
