@@ -24,6 +24,8 @@ export interface Conversation {
   readonly frame: Uint8Array | undefined;
   phase: DestinationPhase;
   error: MeshError | undefined;
+  /** Of an earlier life: its stream starts over, so whoever has read some of the former one is told this instead. */
+  interrupted: MeshError | undefined;
   receiptDue: boolean;
   up: StreamReceiver | undefined;
   readonly down: StreamSender;
@@ -52,6 +54,7 @@ export function newConversation(facts: {
     ...rest,
     phase: "offered",
     error: undefined,
+    interrupted: undefined,
     receiptDue: false,
     up: streamed ? new StreamReceiver() : undefined,
     down: new StreamSender(LIMITS.retainedPerWork),

@@ -206,6 +206,11 @@ export class Destination {
       if (!ack.done && !ack.detached) this.#unknown(from, ack.id);
       return;
     }
+    if (conversation.interrupted !== undefined) {
+      if (ack.done || ack.detached) return;
+      if (ack.offset > 0 || ack.generation !== conversation.generation) return this.#reset(from, ack.id, conversation.interrupted);
+      return this.#again(conversation);
+    }
     if (
       conversation.phase === "refused" ||
       ack.generation !== conversation.generation ||
@@ -237,6 +242,7 @@ export class Destination {
     if (conversation !== undefined) {
       if (conversation.phase === "journaling" || conversation.phase === "offered") return this.refuse(now, id, error);
       if (conversation.phase === "accepted") return this.#events.onCancel(id, error);
+      if (conversation.interrupted !== undefined) return this.#reset(from, id, conversation.interrupted);
       return this.#again(conversation);
     }
     if (this.#cancelledEarly.size >= EARLY_CANCEL.most)
@@ -266,6 +272,7 @@ export class Destination {
     if (place === undefined) {
       return this.#receipt(from, id, { type: "refused", error: new MeshError("RESPONSES_GONE", `response ${serial} is no longer kept`) });
     }
+    conversation.interrupted = undefined;
     conversation.peer = from;
     conversation.generation = (conversation.generation + 1) & 0xffff;
     conversation.detached = false;
@@ -348,13 +355,10 @@ export class Destination {
     const message = ended
       ? "the worker restarted after the work had ended, before its responses had arrived"
       : "the worker restarted while the work ran";
-    // Of what had ended its sender knows, unless it asks.
-    conversation.detached = ended;
-    this.end(now, id, {
-      state: "failed",
-      exitCode: undefined,
-      error: new MeshError(ended ? "RESPONSES_GONE" : "WORK_INTERRUPTED", message),
-    });
+    // Nothing is said before its sender asks: only then is it known how much of the former stream that has read.
+    conversation.detached = true;
+    conversation.interrupted = new MeshError(ended ? "RESPONSES_GONE" : "WORK_INTERRUPTED", message);
+    this.end(now, id, { state: "failed", exitCode: undefined, error: conversation.interrupted });
   }
 
   #write(id: MessageId, head: Uint8Array, payload: Uint8Array | undefined, isNew: boolean): boolean {
@@ -371,6 +375,7 @@ export class Destination {
   #again(conversation: Conversation): void {
     if (conversation.phase === "journaling" || conversation.phase === "offered") return;
     conversation.receiptDue = true;
+    conversation.interrupted = undefined;
     conversation.detached = false;
     if (conversation.down.outstanding) conversation.down.goBack();
     this.#mark(conversation);

@@ -305,7 +305,12 @@ export class Origin {
   /** A node began a new life: what it held in memory is gone. */
   restarted(now: Instant, node: NodeId): void {
     for (const conversation of this.#live.values()) {
-      if (conversation.phase === "accepted" && conversation.node === node) this.#acks.add(now, conversation, true);
+      if (conversation.phase === "accepted" && conversation.node === node) {
+        // Asked again, at growing distances, until it answers: the way back may not be known there yet.
+        conversation.wait = RESEND.first;
+        this.#acks.add(now, conversation, true);
+        this.#timers.set(conversation.id, now + conversation.wait);
+      }
       // What its store kept it will say again within this time; if not, it is lost there.
       if (conversation.phase === "parked" && conversation.parkedAt === node && conversation.custody) {
         conversation.custody = false;
@@ -427,7 +432,8 @@ export class Origin {
       return;
     }
     this.#acks.add(now, conversation, true);
-    this.#timers.set(conversation.id, now + WATCH);
+    this.#timers.set(conversation.id, now + conversation.wait);
+    conversation.wait = Math.min(WATCH, conversation.wait * 2);
     this.#port.markDirty();
   }
 
