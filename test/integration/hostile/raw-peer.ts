@@ -52,8 +52,9 @@ export function routedFrame(kind: FrameKind, from: string, to: string, body: Uin
   return frame;
 }
 
+/** The first id of a lane of its own. */
 export function newId(): MessageId {
-  return messageId(randomUUID());
+  return messageId(`${randomUUID().slice(0, -8)}00000001`);
 }
 
 export function greetingOf(id: string): Greeting {
