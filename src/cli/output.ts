@@ -81,7 +81,7 @@ export class Output {
   }
 
   style(style: Style, text: string): string {
-    return this.#colour ? styleText(style, text) : text;
+    return this.#colour ? styleText(style, text, { validateStream: false }) : text;
   }
 
   /** Whatever came from elsewhere, for one cell or line of output. */
