@@ -100,7 +100,8 @@ export class Intake {
       return;
     }
     const record = known ?? database.create(id, head);
-    const restarted = known !== undefined && known.boot !== head.boot;
+    // A node that kept its store keeps the first bits of its boot id too, but counts its epoch on.
+    const restarted = known !== undefined && (known.boot !== head.boot || known.epoch !== head.epoch);
     const said: Said = { ...head, raw, age };
     if (withdrawn) {
       const wasLive = record.live;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { MeshNode } from "receptor-mesh";
@@ -97,7 +97,7 @@ describe("work whose worker is killed while it runs", () => {
   test("runs again where the message is durable and its action idempotent", async () => {
     const { result } = await interrupt("runs:again", true);
     await until(() => (runCount() === 2 ? true : undefined), SOON, "it runs again");
-    await (await import("node:fs/promises")).writeFile(join(mesh.folder, "go"), "");
+    writeFileSync(join(mesh.folder, "go"), "");
     expect(((await result) as string[]).at(-1)).toBe("done");
     expect(runCount()).toBe(2);
   });
