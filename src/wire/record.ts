@@ -41,11 +41,18 @@ export function writeRecordHeader(view: DataView, at: number, type: keyof typeof
   view.setUint32(at + 4, length);
 }
 
-/** Header and, if there is a channel, its name; the payload is to follow. */
+const BARE_HEAD = new Uint8Array(RECORD_HEADER);
+const BARE_VIEW = new DataView(BARE_HEAD.buffer);
+
+/** Header and, if there is a channel, its name; the payload is to follow. What is returned is valid until the next call: it is written at once. */
 export function recordHead(type: "response" | "begin" | "chunk", content: Content, channel: string | undefined, length: number, whole = false): Uint8Array {
-  const label = channel === undefined ? EMPTY : concat([Uint8Array.of(channel.length), utf8(channel)]);
+  if (channel === undefined) {
+    writeRecordHeader(BARE_VIEW, 0, type, CONTENT.indexOf(content) | (whole ? WHOLE : 0), length);
+    return BARE_HEAD;
+  }
+  const label = concat([Uint8Array.of(channel.length), utf8(channel)]);
   const head = new Uint8Array(RECORD_HEADER + label.length);
-  writeRecordHeader(new DataView(head.buffer), 0, type, CONTENT.indexOf(content) | (channel === undefined ? 0 : HAS_CHANNEL) | (whole ? WHOLE : 0), label.length + length);
+  writeRecordHeader(new DataView(head.buffer), 0, type, CONTENT.indexOf(content) | HAS_CHANNEL | (whole ? WHOLE : 0), label.length + length);
   head.set(label, RECORD_HEADER);
   return head;
 }
@@ -72,16 +79,13 @@ function bare(type: "finish" | "running" | "end", body: Uint8Array): Uint8Array 
   return record;
 }
 
-/** Cuts the response stream into records. Payloads handed on are copies. Throws PROTOCOL_ERROR, TOO_LARGE. */
+/** Cuts the response stream into records. The bytes pushed are copied once; payloads share that copy. Throws PROTOCOL_ERROR, TOO_LARGE. */
 export class RecordReader {
   #held: Uint8Array = EMPTY;
 
   push(bytes: Uint8Array, each: (record: ResponseRecord, size: number) => void): void {
-    let data = bytes;
-    if (this.#held.length > 0) {
-      data = concat([this.#held, bytes]);
-      this.#held = EMPTY;
-    }
+    const data = this.#held.length > 0 ? concat([this.#held, bytes]) : new Uint8Array(bytes);
+    this.#held = EMPTY;
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     let at = 0;
     while (data.length - at >= RECORD_HEADER) {
@@ -93,7 +97,7 @@ export class RecordReader {
       at += size;
       if (record !== undefined) each(record, size);
     }
-    if (at < data.length) this.#held = data.slice(at);
+    if (at < data.length) this.#held = data.subarray(at);
   }
 }
 
@@ -111,11 +115,11 @@ function readRecord(data: Uint8Array, view: DataView, start: number, end: number
   }
   switch (type) {
     case TYPE.response:
-      return { type: "response", content: contentOf(flags), channel, payload: data.slice(at, end) };
+      return { type: "response", content: contentOf(flags), channel, payload: data.subarray(at, end) };
     case TYPE.begin:
       return { type: "begin", content: contentOf(flags), channel, whole: (flags & WHOLE) !== 0 };
     case TYPE.chunk:
-      return { type: "chunk", payload: data.slice(at, end) };
+      return { type: "chunk", payload: data.subarray(at, end) };
     case TYPE.finish:
       return { type: "finish" };
     case TYPE.running:
