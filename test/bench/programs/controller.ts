@@ -1,0 +1,60 @@
+import { Readable } from "node:stream";
+import type { MeshNode } from "../../../src/index.ts";
+import { serve } from "../support/child.ts";
+
+let node: MeshNode | undefined;
+
+/** A program that uses the built library, at the near end of the mesh. */
+serve({
+  start: async ({ peer }: { readonly peer: string }) => {
+    const library = (await import(new URL("../../../dist/index.js", import.meta.url).href)) as typeof import("../../../src/index.ts");
+    node = await library.createNode({ id: "controller", listen: [], peers: [peer], plugins: {} });
+    await node.reachable("worker", { timeout: 10_000 });
+  },
+  /** Messages from the worker, counted here: this is their far end. */
+  oneWay: async ({ count, size }: { readonly count: number; readonly size: number }) => {
+    const work = await ready().send("worker", "bench:flood", { count, size });
+    let [messages, bytes, began] = [0, 0, 0];
+    for await (const response of work) {
+      if (messages++ === 0) began = performance.now();
+      bytes += response.bytes().length;
+    }
+    return { messages, bytes, milliseconds: performance.now() - began };
+  },
+  requests: async ({ count, size, outstanding }: { readonly count: number; readonly size: number; readonly outstanding: number }) => {
+    const payload = Buffer.alloc(size, 7);
+    const took: number[] = [];
+    let [begun, messages] = [0, 0];
+    const began = performance.now();
+    const lane = async (): Promise<void> => {
+      while (begun < count) {
+        begun++;
+        const at = performance.now();
+        const work = await ready().send("worker", "echo:run", payload);
+        for await (const response of work) if (sizeOf(response.payload) === size) messages++;
+        took.push(performance.now() - at);
+      }
+    };
+    await Promise.all(Array.from({ length: outstanding }, lane));
+    return { took, messages, milliseconds: performance.now() - began };
+  },
+  bulk: async ({ bytes }: { readonly bytes: number }) => {
+    const chunk = Buffer.alloc(64 * 1024, 7);
+    function* payload(): Generator<Buffer> {
+      for (let left = bytes; left > 0; left -= chunk.length) yield left < chunk.length ? chunk.subarray(0, left) : chunk;
+    }
+    const work = await ready().send("worker", "bench:sink", Readable.from(payload(), { objectMode: false }));
+    for await (const response of work) return response.json();
+    return undefined;
+  },
+});
+
+/** Text or bytes, as the echo plugin gives them back. */
+function sizeOf(payload: unknown): number {
+  return typeof payload === "string" ? Buffer.byteLength(payload) : payload instanceof Uint8Array ? payload.length : -1;
+}
+
+function ready(): MeshNode {
+  if (node === undefined) throw new TypeError("not started");
+  return node;
+}

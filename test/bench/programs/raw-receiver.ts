@@ -1,0 +1,61 @@
+import { createServer, type AddressInfo, type Socket } from "node:net";
+import { Batch } from "../support/batch.ts";
+import { serve } from "../support/child.ts";
+import { KIND, reader } from "../support/frames.ts";
+
+/** What came between a first frame and the frame that ends it. */
+export interface Received {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly milliseconds: number;
+}
+
+let expected = 0;
+let done: ((received: Received) => void) | undefined;
+let received: Promise<Received> | undefined;
+
+/** The far end: counts messages, answers requests, and counts plain bytes. */
+serve({
+  start: async () => {
+    const server = createServer({ noDelay: true }, (socket) => (expected > 0 ? countBytes(socket) : countFrames(socket)));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return (server.address() as AddressInfo).port;
+  },
+  /** Before a measure: what the next connection carries is frames (0), or so many bytes. */
+  expect: ({ bytes }: { readonly bytes: number }) => {
+    expected = bytes;
+    received = new Promise((resolve) => (done = resolve));
+  },
+  received: () => received,
+});
+
+function countFrames(socket: Socket): void {
+  const batch = new Batch(socket);
+  let [messages, bytes, began] = [0, 0, 0];
+  const read = reader((chunk, start, end) => {
+    const kind = chunk[start + 4];
+    if (kind === KIND.message) {
+      if (messages++ === 0) began = performance.now();
+      bytes += end - start;
+    } else if (kind === KIND.request) {
+      messages++;
+      chunk[start + 4] = KIND.reply;
+      batch.add(chunk, start, end);
+    } else if (kind === KIND.end) {
+      done?.({ messages, bytes, milliseconds: performance.now() - began });
+    }
+  });
+  socket.on("data", (chunk: Buffer) => read(chunk));
+  socket.on("error", () => undefined);
+}
+
+function countBytes(socket: Socket): void {
+  const wanted = expected;
+  let [bytes, began] = [0, 0];
+  socket.on("data", (chunk: Buffer) => {
+    if (bytes === 0) began = performance.now();
+    bytes += chunk.length;
+    if (bytes === wanted) done?.({ messages: 1, bytes, milliseconds: performance.now() - began });
+  });
+  socket.on("error", () => undefined);
+}

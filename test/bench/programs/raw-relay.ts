@@ -1,0 +1,43 @@
+import { connect, createServer, type Socket } from "node:net";
+import type { AddressInfo } from "node:net";
+import { Batch } from "../support/batch.ts";
+import { DESTINATION, reader } from "../support/frames.ts";
+import { serve } from "../support/child.ts";
+
+/** Whom the relay knows; a lookup for each frame, as in a node. */
+const KNOWN = new Map([[DESTINATION.low, DESTINATION.high]]);
+
+/** A relay between whoever connects and `port`: mode "parse" looks at each frame and copies it, "splice" hands bytes on. */
+serve({
+  start: async ({ port, mode }: { readonly port: number; readonly mode: "parse" | "splice" }) => {
+    const server = createServer({ noDelay: true }, (from) => {
+      const to = connect({ host: "127.0.0.1", port, noDelay: true });
+      const join = mode === "parse" ? forward : splice;
+      join(from, to);
+      join(to, from);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return (server.address() as AddressInfo).port;
+  },
+});
+
+function splice(from: Socket, to: Socket): void {
+  from.on("error", () => to.destroy());
+  from.pipe(to);
+}
+
+function forward(from: Socket, to: Socket): void {
+  const batch = new Batch(to);
+  batch.onDrain = () => from.resume();
+  const read = reader((bytes, start, end) => {
+    if (KNOWN.get(bytes.readUInt32BE(start + 12)) !== bytes.readUInt32BE(start + 8)) return;
+    bytes[start + 5] = (bytes[start + 5] ?? 0) + 1;
+    batch.add(bytes, start, end);
+  });
+  from.on("error", () => to.destroy());
+  from.on("close", () => to.destroy());
+  from.on("data", (chunk: Buffer) => {
+    read(chunk);
+    if (batch.full) from.pause();
+  });
+}

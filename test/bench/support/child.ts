@@ -1,0 +1,56 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+type Handlers = Readonly<Record<string, (argument: never) => unknown>>;
+
+/** A process of the benchmark that does what it is asked, one thing at a time. */
+export class Child {
+  readonly #process: ChildProcess;
+
+  /** `program`: a file in programs/. */
+  constructor(program: string, args: readonly string[] = []) {
+    const path = fileURLToPath(new URL(`../programs/${program}.ts`, import.meta.url));
+    const profile = process.env["BENCH_PROFILE"];
+    const execArgv = ["--import", "tsx", ...(profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`])];
+    this.#process = fork(path, args, { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  }
+
+  /** Resolves to what the handler in the process gives. */
+  async ask<T>(what: string, argument: unknown = {}): Promise<T> {
+    const answered = Promise.race([
+      once(this.#process, "message"),
+      once(this.#process, "exit").then(([code]) => Promise.reject(new Error(`a process of the benchmark ended with ${String(code)} while it did "${what}"`))),
+    ]);
+    this.#process.send({ what, argument });
+    const [answer] = (await answered) as [{ readonly result?: T; readonly error?: string }];
+    if (answer.error !== undefined) throw new Error(`${what}: ${answer.error}`);
+    return answer.result as T;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const exited = once(this.#process, "exit");
+    this.#process.send({ what: "stop", argument: {} });
+    const killer = setTimeout(() => this.#process.kill("SIGKILL"), 5_000);
+    await exited;
+    clearTimeout(killer);
+  }
+}
+
+/** In the process: answers each question with what its handler gives. */
+export function serve(handlers: Handlers): void {
+  process.on("disconnect", () => process.exit(0));
+  process.on("message", (message: { readonly what: string; readonly argument: never }) => {
+    if (message.what === "stop") process.exit(0);
+    void answer(handlers, message.what, message.argument);
+  });
+}
+
+async function answer(handlers: Handlers, what: string, argument: never): Promise<void> {
+  try {
+    process.send?.({ result: await handlers[what]?.(argument) });
+  } catch (error) {
+    process.send?.({ error: String(error) });
+  }
+}
