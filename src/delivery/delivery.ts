@@ -1,4 +1,4 @@
-import type { MeshError } from "../core/errors.ts";
+import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
@@ -48,6 +48,7 @@ export class Delivery {
   readonly destination: Destination;
   readonly park: ParkQueue;
   readonly relay: Relay;
+  readonly #id: NodeId;
   readonly #self: NodeHash;
   readonly #clock: () => Instant;
   readonly echo: Echo;
@@ -55,6 +56,7 @@ export class Delivery {
   readonly #acks: AckQueue;
 
   constructor(options: DeliveryOptions, port: DeliveryPort, handlers: DeliveryHandlers) {
+    this.#id = options.self;
     this.#self = hashNodeId(options.self);
     this.#clock = options.clock;
     const frames = new Frames(this.#self, port);
@@ -132,6 +134,14 @@ export class Delivery {
     if (this.park.messages > 0) this.park.drainAll((parked, frame) => this.#release(parked, frame), this.#clock);
   }
 
+  /** Throws away a message that waits here; its origin is told CANCELLED. */
+  purge(parked: Parked): void {
+    const error = new MeshError("CANCELLED", `the message was purged at ${this.#id}, where it waited`, { data: { where: this.#id } });
+    this.park.remove(parked);
+    if (this.#isOwn(parked)) this.origin.onLostHere(parked, error);
+    else this.relay.lost(parked, error);
+  }
+
   /** At the end of a tick: streams, receipts and acknowledgements leave. */
   flush(now: Instant): void {
     if (this.park.ready) this.drain();
@@ -150,7 +160,7 @@ export class Delivery {
 
   wake(now: Instant): void {
     this.park.wake(now, (parked) => {
-      if (this.#isOwn(parked)) this.origin.onExpiredHere(parked);
+      if (this.#isOwn(parked)) this.origin.onLostHere(parked);
       else this.relay.expired(parked);
     });
     this.origin.wake(now);

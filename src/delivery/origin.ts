@@ -226,7 +226,8 @@ export class Origin {
       return;
     }
     // Before it knows where its stream begins, a chunk can only be from the stream of an earlier follower.
-    if (conversation.phase === "attaching" || chunk.generation !== conversation.generation) return;
+    if (conversation.phase === "attaching") return;
+    if (chunk.generation !== conversation.generation && !this.#followRerun(conversation, chunk.generation)) return;
     if (chunk.accepted || conversation.phase !== "accepted") this.#accepted(now, conversation);
     const whole = conversation.down.whole;
     const fresh = conversation.down.receive(chunk.offset, chunk.bytes, chunk.fin);
@@ -239,6 +240,15 @@ export class Origin {
     if (this.#live.get(id) !== conversation) return;
     this.#acknowledge(now, conversation);
     if (conversation.down.done) this.#forget(conversation);
+  }
+
+  /** A durable idempotent work began anew: its responses are read from the first, and those that were had before left out. */
+  #followRerun(conversation: Conversation, generation: number): boolean {
+    if ((generation & RERUN) === 0) return false;
+    conversation.generation = generation;
+    conversation.down = new StreamReceiver();
+    this.#events.onRerun(conversation.id);
+    return true;
   }
 
   onAck(now: Instant, ack: Acknowledgement): void {
@@ -281,9 +291,10 @@ export class Origin {
     this.#out.onItsWay(now, conversation);
   }
 
-  onExpiredHere(parked: Parked): void {
+  /** What waited here waits no more: its time is over, or it was thrown away with `error`. */
+  onLostHere(parked: Parked, error?: MeshError): void {
     const conversation = this.#live.get(parked.id);
-    if (conversation !== undefined && conversation.phase !== "accepted") this.#fail(conversation, expired(conversation));
+    if (conversation !== undefined && conversation.phase !== "accepted") this.#fail(conversation, error ?? expired(conversation));
   }
 
   /** Routes changed: what is unanswered may have been lost on the old one. */

@@ -77,6 +77,11 @@ export class Relay {
     const error = new MeshError("EXPIRED", `the time to live ran out at ${this.#self}, where the message waited`, {
       data: { where: this.#self },
     });
+    this.lost(parked, error);
+  }
+
+  /** Tells the origin of a message that it waits here no more. */
+  lost(parked: Parked, error: MeshError): void {
     this.#frames.send({ kind: FRAME.notice, to: parked.source, id: parked.id }, encodeNotice({ type: "failed", node: this.#self, error }));
   }
 

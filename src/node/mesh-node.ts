@@ -258,6 +258,12 @@ export class Node implements MeshNode {
     for await (const response of kept) {
       const answer = response.json();
       if (typeof answer !== "object" || answer === null || !("id" in answer) || typeof answer.id !== "string") break;
+      // It is in good hands, and whoever runs it knows nothing of it yet.
+      if ("parked" in answer && answer.parked === true && "ttl" in answer && typeof answer.ttl === "number") {
+        const work = this.#parts.sender.attach(answer.id, keeper, 1, answer.ttl + CALL);
+        work.onParked(keeper, answer.ttl);
+        return work;
+      }
       return await this.attach(answer.id, { node: keeper, ...(signal === undefined ? {} : { signal }) });
     }
     throw new MeshError("PROTOCOL_ERROR", `${keeper} did not say what became of the message`);

@@ -25,9 +25,9 @@ export function meshPlugin(sources: MeshPluginSources): PluginDefinition {
         for (const entry of sources.node().queue()) yield { ...entry };
       },
       purge: async (input) => {
-        const { park } = sources.engine().delivery;
         const chosen = await select(input, sources);
-        for (const parked of chosen) park.remove(parked);
+        for (const parked of chosen) sources.engine().delivery.purge(parked);
+        sources.engine().poke();
         return { purged: chosen.length };
       },
       retry: async (input) => {
@@ -61,12 +61,13 @@ function strings(value: unknown): string[] {
 }
 
 /** Sends a message on behalf of a sender that will not stay, and holds its outcome. */
-async function keep(input: Input, context: Context, node: MeshNode): Promise<{ id: string; node: string }> {
+async function keep(input: Input, context: Context, node: MeshNode): Promise<{ id: string; node: string; ttl: number; parked: boolean }> {
   const { "keep-target": target, "keep-directive": directive, "keep-options": options = "{}" } = context.headers;
   if (target === undefined || directive === undefined) throw new MeshError("INVALID_ARGUMENT", "a message to keep has a target and a directive");
   const work = await node.send(target, directive, await input.bytes(), { ...readOptions(options), waitFor: "parked" });
   if (!isMessageId(work.id)) throw new MeshError("INVALID_ARGUMENT", "a message that is kept goes to one node");
-  return { id: work.id, node: work.node };
+  const waits = node.queue().find(({ id }) => id === work.id);
+  return { id: work.id, node: work.node, parked: work.state === "parked", ttl: waits?.ttl ?? 0 };
 }
 
 function readOptions(text: string): SendOptions {

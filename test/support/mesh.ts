@@ -61,9 +61,9 @@ export class ProcessMesh {
     return join(this.folder, id);
   }
 
-  /** Starts `receptor node` and resolves at its ready line; rejects with what it said instead. */
-  async start(id: string, args: readonly string[] = []): Promise<Ready> {
-    const all = ["node", "--id", id, "--data-dir", this.dataDir(id), "--log-format", "json", ...args];
+  /** Starts `receptor node` and resolves at its ready line; rejects with what it said instead. `unnamed`: it makes its own id. */
+  async start(id: string, args: readonly string[] = [], options: { readonly unnamed?: boolean } = {}): Promise<Ready> {
+    const all = ["node", ...(options.unnamed === true ? [] : ["--id", id]), "--data-dir", this.dataDir(id), "--log-format", "json", ...args];
     const child = spawn(process.execPath, [COMMAND, ...all], { cwd: this.folder, env: environment(), stdio: ["ignore", "pipe", "pipe"] });
     const running: Running = { child, args, lines: [], ready: undefined };
     this.#nodes.set(id, running);

@@ -69,6 +69,23 @@ describe("Relay", () => {
     }
   });
 
+  it("a message that is purged where it waits, at a relay or its origin, ends as cancelled for its sender, who is told where", () => {
+    for (const where of ["x", "a"]) {
+      const net = line();
+      net.cut.add("x>b");
+      if (where === "a") net.cut.add("a>x");
+      net.node("a").send("b", { ttl: 9_000 });
+      net.run(100);
+      const { delivery, store } = net.node(where);
+      for (const parked of delivery.park.list()) delivery.purge(parked);
+      net.run(100);
+      expect(net.node("a").told).toEqual([`parked ${where}`, "CANCELLED"]);
+      expect(net.node("a").errors[0]?.data).toEqual({ where });
+      expect(delivery.park.messages).toBe(0);
+      expect(store.size).toBe(0);
+    }
+  });
+
   it("tells the origin that its message waits when it is on the disk, with the time left", () => {
     const net = line();
     net.cut.add("x>b");
