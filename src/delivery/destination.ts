@@ -13,7 +13,7 @@ import { encodeError, encodeReceipt, type Receipt } from "../wire/outcome.ts";
 import { endRecord, finishRecord, recordHead, runningRecord, type WorkEnd } from "../wire/record.ts";
 import type { AckQueue } from "./ack-queue.ts";
 import { type Conversation, newConversation, RESEND } from "./destination-conversation.ts";
-import type { Frames } from "./frames.ts";
+import { type Frames, RERUN } from "./frames.ts";
 import { Journal } from "./journal.ts";
 import type { DeliveryPort, DestinationEvents, ResponseFacts } from "./ports.ts";
 import { Retention } from "./retention.ts";
@@ -274,7 +274,7 @@ export class Destination {
     }
     conversation.interrupted = undefined;
     conversation.peer = from;
-    conversation.generation = (conversation.generation + 1) & 0xffff;
+    conversation.generation = (conversation.generation & RERUN) | ((conversation.generation + 1) & ~RERUN & 0xffff);
     conversation.detached = false;
     conversation.receiptDue = false;
     this.#receipt(from, id, { type: "attached", ...place, generation: conversation.generation });
@@ -348,6 +348,8 @@ export class Destination {
     this.#seen.add(id, 0, now + Math.max(ttl, 0));
     const conversation = this.#open({ id, peer, durable: true, hold: false, frame, streamed });
     if (!ended && !streamed && this.#events.isIdempotent(body.directive)) {
+      // Its responses may differ from those of the first run: they are another stream.
+      conversation.generation = RERUN | (this.#life & ~RERUN & 0xffff);
       return this.#events.onRequest({ id, ...body, streamed: false, durable: true, hold: false });
     }
     conversation.phase = "accepted";

@@ -78,5 +78,8 @@ export class Frames {
   }
 }
 
+/** In the generation of a response stream: the work runs again after a restart, and its sender reads it from the start. */
+export const RERUN = 0x8000;
+
 /** Where the bytes of a stream chunk begin in its frame. */
 export const CHUNK_AT = DATA_HEADER;

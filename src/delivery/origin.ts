@@ -9,7 +9,7 @@ import { layMessage } from "../wire/message.ts";
 import { encodeError, type Notice, type Receipt } from "../wire/outcome.ts";
 import type { AckQueue } from "./ack-queue.ts";
 import { Dispatch } from "./dispatch.ts";
-import type { Frames } from "./frames.ts";
+import { type Frames, RERUN } from "./frames.ts";
 import type { MessageIds } from "./message-ids.ts";
 import {
   type Conversation,
@@ -30,6 +30,7 @@ import {
 import { Outbox } from "./outbox.ts";
 import type { Parked, ParkQueue } from "./park-queue.ts";
 import type { DeliveryPort, OriginEvents } from "./ports.ts";
+import { PayloadPump } from "./payload-pump.ts";
 import { StreamReceiver } from "./stream-receiver.ts";
 import { StreamSender } from "./stream-sender.ts";
 
@@ -44,8 +45,7 @@ export class Origin {
   readonly #events: OriginEvents;
   readonly #live = new Map<MessageId, Conversation>();
   readonly #timers = new Deadlines<MessageId>();
-  readonly #dirty = new Set<Conversation>();
-  readonly #blocked = new Set<Conversation>();
+  readonly #pump: PayloadPump;
   readonly #out: Dispatch;
   #sending: Conversation | undefined;
 
@@ -62,6 +62,7 @@ export class Origin {
       timers: this.#timers,
       fail: (conversation, error) => this.#fail(conversation, error),
     });
+    this.#pump = new PayloadPump(rooms.port, rooms.frames, this.#timers);
     this.#events = rooms.events;
   }
 
@@ -137,7 +138,7 @@ export class Origin {
     const conversation = this.#live.get(id);
     if (conversation?.up === undefined) return true;
     conversation.up.write([bytes]);
-    this.#mark(conversation);
+    this.#pump.mark(conversation);
     conversation.inputBlocked = !conversation.up.writable;
     return !conversation.inputBlocked;
   }
@@ -146,7 +147,7 @@ export class Origin {
     const conversation = this.#live.get(id);
     if (conversation?.up === undefined) return;
     conversation.up.end();
-    this.#mark(conversation);
+    this.#pump.mark(conversation);
   }
 
   /** The program has taken so many bytes of the responses. */
@@ -260,7 +261,7 @@ export class Origin {
     if (ack.gap || ack.probed) up.goBack();
     if (up.acked > before) conversation.wait = RESEND.first;
     this.#timers.set(conversation.id, now + (up.outstanding ? conversation.wait : WATCH));
-    this.#mark(conversation);
+    this.#pump.mark(conversation);
     if (conversation.inputBlocked && up.writable) {
       conversation.inputBlocked = false;
       this.#events.onInputWritable(conversation.id);
@@ -333,13 +334,11 @@ export class Origin {
 
   /** A link has room again. */
   unblock(): void {
-    for (const conversation of this.#blocked) this.#mark(conversation);
-    this.#blocked.clear();
+    this.#pump.unblock();
   }
 
   flush(now: Instant): void {
-    for (const conversation of this.#dirty) this.#pump(now, conversation);
-    this.#dirty.clear();
+    this.#pump.flush(now);
   }
 
   nextWake(): Instant | undefined {
@@ -384,7 +383,7 @@ export class Origin {
     this.#timers.set(conversation.id, now + (conversation.cancelled === undefined ? WATCH : RESEND.first));
     if (conversation.durable) this.#outbox.remove(conversation.id);
     this.#unpark(conversation);
-    this.#mark(conversation);
+    this.#pump.mark(conversation);
     this.#events.onAccepted(conversation.id, conversation.node);
   }
 
@@ -454,29 +453,6 @@ export class Origin {
       this.#frames.send({ kind: FRAME.reset, to: conversation.to, id: conversation.id, flags: FLAG.upward }, encodeError(error));
   }
 
-  #pump(now: Instant, conversation: Conversation): void {
-    const up = conversation.up;
-    if (up === undefined || conversation.phase !== "accepted") return;
-    let sent = false;
-    for (;;) {
-      if (this.#port.congested(conversation.to.high, conversation.to.low)) {
-        this.#blocked.add(conversation);
-        break;
-      }
-      const chunk = up.take();
-      if (chunk === undefined) break;
-      sent = true;
-      this.#frames.sendChunk(conversation.to, conversation.id, chunk, FLAG.upward, 0);
-    }
-    if (sent || up.outstanding)
-      this.#timers.set(conversation.id, Math.min(now + conversation.wait, this.#timers.get(conversation.id) ?? Infinity));
-  }
-
-  #mark(conversation: Conversation): void {
-    this.#dirty.add(conversation);
-    this.#port.markDirty();
-  }
-
   #acknowledge(now: Instant, conversation: Conversation): void {
     const { down } = conversation;
     const { need } = down;
@@ -509,8 +485,7 @@ export class Origin {
     this.#unpark(conversation);
     this.#live.delete(conversation.id);
     this.#timers.delete(conversation.id);
-    this.#dirty.delete(conversation);
-    this.#blocked.delete(conversation);
+    this.#pump.forget(conversation);
     this.#ids.ended(conversation.id);
   }
 }

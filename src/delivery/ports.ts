@@ -51,6 +51,8 @@ export interface OriginEvents {
   onInputWritable(id: MessageId): void;
   /** It is over without an end from the worker: refused, expired, interrupted, cancelled. */
   onFailed(id: MessageId, error: MeshError): void;
+  /** The worker restarted and runs the work again: the responses begin anew, from the first. */
+  onRerun(id: MessageId): void;
   /** The responses that follow begin with this one. */
   onAttached(id: MessageId, serial: number): void;
 }

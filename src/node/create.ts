@@ -239,6 +239,7 @@ function lateOrigin(sender: () => Sender): ReturnType<Sender["events"]> {
     onResponseEnd: (id) => get().onResponseEnd(id),
     onInputWritable: (id) => get().onInputWritable(id),
     onFailed: (id, error) => get().onFailed(id, error),
+    onRerun: (id) => get().onRerun(id),
     onAttached: (id, serial) => get().onAttached(id, serial),
   };
 }

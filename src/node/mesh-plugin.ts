@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { MeshError } from "../core/errors.ts";
 import { isMessageId } from "../core/ids.ts";
+import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
 import type { Context, Input, PluginDefinition } from "../plugin/definition.ts";
 import type { MeshNode, SendOptions } from "./api.ts";
 import type { Engine } from "./engine.ts";
@@ -46,13 +47,11 @@ async function select(input: Input, sources: MeshPluginSources): Promise<readonl
   const wanted = await input.json();
   const facts = typeof wanted === "object" && wanted !== null ? wanted : {};
   const ids = "ids" in facts ? new Set(strings(facts.ids)) : undefined;
-  const to = "to" in facts ? new Set(strings(facts.to)) : undefined;
+  const to = "to" in facts ? strings(facts.to).map(hashNodeId) : undefined;
   const all = "all" in facts && facts.all === true;
   if (!all && ids === undefined && to === undefined) throw new MeshError("INVALID_ARGUMENT", "say which messages: ids, to, or all");
-  return [...engine.delivery.park.list()].filter((parked) => {
-    const destination = engine.routing.idOf(parked.destination.high, parked.destination.low);
-    return all || ids?.has(parked.id) === true || (destination !== undefined && to?.has(destination) === true);
-  });
+  const isWanted = ({ high, low }: NodeHash): boolean => to?.some((hash) => hash.high === high && hash.low === low) === true;
+  return [...engine.delivery.park.list()].filter((parked) => all || ids?.has(parked.id) === true || isWanted(parked.destination));
 }
 
 function strings(value: unknown): string[] {

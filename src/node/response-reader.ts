@@ -17,7 +17,7 @@ type Open = { readonly type: "stream"; readonly body: StreamedBody } | { readonl
 
 /** Turns the bytes of a response stream into responses. */
 export class ResponseReader {
-  readonly #records = new RecordReader();
+  #records = new RecordReader();
   readonly #handlers: ResponseHandlers;
   readonly #consumed: Consumed;
   #serial = 0;
@@ -33,6 +33,13 @@ export class ResponseReader {
   startAt(serial: number, wanted: number): void {
     this.#serial = serial - 1;
     this.#skipBelow = wanted;
+  }
+
+  /** The stream begins anew, with the first response; those below `wanted` are left out. */
+  restart(wanted: number): void {
+    this.fail(new MeshError("WORK_INTERRUPTED", "the worker restarted in the middle of this response"));
+    this.#records = new RecordReader();
+    this.startAt(1, wanted);
   }
 
   push(bytes: Uint8Array): void {
@@ -63,7 +70,7 @@ export class ResponseReader {
         return this.#handlers.onRunning();
       case "end":
         this.#consumed(size);
-        this.fail(new MeshError("STREAM_INCOMPLETE", "the work ended in the middle of a response"));
+        if (this.#open !== undefined) this.fail(new MeshError("STREAM_INCOMPLETE", "the work ended in the middle of a response"));
         return this.#handlers.onEnd(record.end);
     }
   }

@@ -90,6 +90,7 @@ export class Sender {
       onResponseEnd: (id) => this.#works.get(id)?.work.onStreamEnd(),
       onInputWritable: (id) => this.#works.get(id)?.feed?.onWritable(),
       onFailed: (id, error) => this.#works.get(id)?.work.onFailed(error),
+      onRerun: (id) => this.#works.get(id)?.work.onRerun(),
       onAttached: (id, serial) => {
         const sent = this.#works.get(id);
         if (sent === undefined) return;

@@ -99,6 +99,11 @@ export class SentWork implements Work {
     this.onAccepted(this.node);
   }
 
+  /** The worker runs it again: what has been had of it already is left out. */
+  onRerun(): void {
+    this.#reader.restart(this.responses + 1);
+  }
+
   onBytes(bytes: Uint8Array): void {
     try {
       this.#reader.push(bytes);

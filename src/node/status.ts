@@ -1,4 +1,6 @@
 import type { NodeId } from "../core/ids.ts";
+import type { NodeHash } from "../core/node-hash.ts";
+import type { Parked } from "../delivery/park-queue.ts";
 import type { LinkStatus, NodeStatus, ParkedStatus, QueueEntry, Status, WorkStatus } from "./api.ts";
 import type { Engine } from "./engine.ts";
 import type { Sender } from "./sender.ts";
@@ -38,7 +40,7 @@ export function takeQueue(engine: Engine): readonly QueueEntry[] {
   return [...engine.delivery.park.list()].map((entry) => ({
     id: entry.id,
     from: engine.routing.idOf(entry.source.high, entry.source.low) ?? hex(entry.source),
-    to: engine.routing.idOf(entry.destination.high, entry.destination.low) ?? hex(entry.destination),
+    to: destinationOf(engine, entry),
     bytes: entry.size,
     ttl: Math.max(0, Math.round(entry.expiresAt - now)),
     why: engine.routing.nextHop(entry.destination.high, entry.destination.low) === undefined ? "no route" : "leaving",
@@ -84,7 +86,7 @@ function parked(engine: Engine): ParkedStatus {
     messages: park.messages,
     bytes: park.bytes,
     destinations: [...park.destinations()].map(({ destination, messages, bytes }) => ({
-      node: engine.routing.idOf(destination.high, destination.low) ?? hex(destination),
+      node: engine.routing.idOf(destination.high, destination.low) ?? sentTo(engine, destination) ?? hex(destination),
       messages,
       bytes,
     })),
@@ -108,7 +110,25 @@ function seconds(milliseconds: number): number {
   return Math.round(milliseconds) / 1000;
 }
 
+/** Who a message is for: also a node that the mesh has never heard of, where the message was sent from here. */
+function destinationOf(engine: Engine, { id, destination }: Parked): string {
+  return engine.routing.idOf(destination.high, destination.low) ?? engine.delivery.origin.find(id)?.node ?? hex(destination);
+}
+
+/** The name of a node that the mesh has never heard of, out of what was sent to it from here lately. */
+function sentTo(engine: Engine, { high, low }: NodeHash): NodeId | undefined {
+  let looked = 0;
+  for (const { id, destination } of engine.delivery.park.list()) {
+    if (destination.high === high && destination.low === low) return engine.delivery.origin.find(id)?.node;
+    if (++looked === LOOKED_THROUGH) return undefined;
+  }
+  return undefined;
+}
+
+/** Parked messages that are looked through for a name. */
+const LOOKED_THROUGH = 10_000;
+
 /** A node that this one has not heard the name of. */
-function hex({ high, low }: { readonly high: number; readonly low: number }): string {
+function hex({ high, low }: NodeHash): string {
   return `#${high.toString(16).padStart(8, "0")}${low.toString(16).padStart(8, "0")}`;
 }

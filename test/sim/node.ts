@@ -109,6 +109,7 @@ export class SimNode {
           onResponseEnd: (id) => void readers.delete(id),
           onInputWritable: () => undefined,
           onFailed: (id, error) => this.#witness.outcome(id, error.code),
+          onRerun: (id) => void readers.delete(id),
           onAttached: () => undefined,
         },
         destination: {

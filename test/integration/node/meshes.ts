@@ -75,7 +75,7 @@ export class LocalMesh {
     mkdirSync(folder, { recursive: true });
     const manifest = { name: `test-plugin-${name}`, version: "1.0.0", type: "module", keywords: ["receptor-plugin"], receptor: { plugin: "./index.js", api: "^1" } };
     writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
-    writeFileSync(join(folder, "index.js"), `import { Readable } from "node:stream";\nimport { appendFileSync, existsSync } from "node:fs";\nimport { createHash } from "node:crypto";\nexport default ${definition};\n`);
+    writeFileSync(join(folder, "index.js"), `import { Readable } from "node:stream";\nimport { appendFileSync, existsSync, readFileSync } from "node:fs";\nimport { createHash } from "node:crypto";\nexport default ${definition};\n`);
     return folder;
   }
 

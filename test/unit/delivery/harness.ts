@@ -300,7 +300,8 @@ export class Peer {
             this.told.push(error.code);
             this.errors.push(error);
           },
-          onAttached: (_id, serial) => this.told.push(`attached ${serial}`),
+          onRerun: () => undefined,
+        onAttached: (_id, serial) => this.told.push(`attached ${serial}`),
         },
         destination: {
           isIdempotent: () => this.idempotent,

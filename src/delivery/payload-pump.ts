@@ -1,0 +1,62 @@
+import type { Deadlines } from "../core/deadlines.ts";
+import type { MessageId } from "../core/ids.ts";
+import type { Instant } from "../core/instant.ts";
+import { FLAG } from "../wire/frame.ts";
+import type { Frames } from "./frames.ts";
+import type { Conversation } from "./origin-conversation.ts";
+import type { DeliveryPort } from "./ports.ts";
+
+/** Sends the payload streams of accepted messages, as far as credit and links allow. */
+export class PayloadPump {
+  readonly #port: DeliveryPort;
+  readonly #frames: Frames;
+  readonly #timers: Deadlines<MessageId>;
+  readonly #dirty = new Set<Conversation>();
+  readonly #blocked = new Set<Conversation>();
+
+  /** `timers`: the origin's; a stream that waits for its acknowledgement is due there. */
+  constructor(port: DeliveryPort, frames: Frames, timers: Deadlines<MessageId>) {
+    this.#port = port;
+    this.#frames = frames;
+    this.#timers = timers;
+  }
+
+  /** It may have something to send. */
+  mark(conversation: Conversation): void {
+    this.#dirty.add(conversation);
+    this.#port.markDirty();
+  }
+
+  /** A link has room again. */
+  unblock(): void {
+    for (const conversation of this.#blocked) this.mark(conversation);
+    this.#blocked.clear();
+  }
+
+  flush(now: Instant): void {
+    for (const conversation of this.#dirty) this.#pump(now, conversation);
+    this.#dirty.clear();
+  }
+
+  forget(conversation: Conversation): void {
+    this.#dirty.delete(conversation);
+    this.#blocked.delete(conversation);
+  }
+
+  #pump(now: Instant, conversation: Conversation): void {
+    const { up, to, id } = conversation;
+    if (up === undefined || conversation.phase !== "accepted") return;
+    let sent = false;
+    for (;;) {
+      if (this.#port.congested(to.high, to.low)) {
+        this.#blocked.add(conversation);
+        break;
+      }
+      const chunk = up.take();
+      if (chunk === undefined) break;
+      sent = true;
+      this.#frames.sendChunk(to, id, chunk, FLAG.upward, 0);
+    }
+    if (sent || up.outstanding) this.#timers.set(id, Math.min(now + conversation.wait, this.#timers.get(id) ?? Infinity));
+  }
+}
