@@ -78,7 +78,7 @@ describe("a durable message", () => {
     const ended = await worker.line("work-ended");
     expect(ended).toMatchObject({ id, directive: "runs:once", peer: "controller", state: "succeeded" });
     const seen = await texts(await relay.attach(String(id), { node: "worker" }));
-    expect(seen).toEqual(["begun", "done"]);
+    expect(seen).toEqual(["begun!!!!", "done"]);
     expect(runCount()).toBe(1);
   });
 });
@@ -90,7 +90,7 @@ describe("work whose worker is killed while it runs", () => {
     // What is sent after it has run, and it has not.
     const controller = await mesh.node("second", { listen: [], peers: [...relay.listening] });
     await controller.reachable("worker", { timeout: SOON });
-    expect(await texts(await controller.send("worker", "runs:once", { runs: join(mesh.folder, "other") }))).toEqual(["begun", "done"]);
+    expect(await texts(await controller.send("worker", "runs:once", { runs: join(mesh.folder, "other") }))).toEqual(["begun!!!!", "done"]);
     expect(runCount()).toBe(1);
     expect(worker.lines.filter(({ type }) => type === "work-accepted").length).toBe(1);
   });
