@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { MessageId } from "../../../src/core/ids.ts";
-import { nodeId } from "../../../src/core/ids.ts";
+import { messageId, nodeId } from "../../../src/core/ids.ts";
 import { factsOf } from "../../../src/plugin/check.ts";
 import type { Outcome } from "../../../src/plugin/contract.ts";
 import type { PluginDefinition } from "../../../src/plugin/definition.ts";
@@ -11,17 +11,19 @@ import { Readable } from "node:stream";
 import { ID, SlowSink } from "./sinks.ts";
 import { MeshError } from "../../../src/core/errors.ts";
 
+const OTHER = messageId("0190163d-8694-739b-aea5-966c26f8ad92");
+
 function ready(run: () => Promise<string>): ReadyPlugin {
   const definition: PluginDefinition = { name: "greet", actions: { run } };
   return { definition, options: {}, facts: factsOf(definition, "1.0.0") };
 }
 
-function open(): { host: PluginHost; ended: [MessageId, Outcome][]; start: (sink: SlowSink, action?: string) => void } {
+function open(): { host: PluginHost; ended: [MessageId, Outcome][]; start: (sink: SlowSink, action?: string, id?: MessageId) => void } {
   const ended: [MessageId, Outcome][] = [];
   const host = new PluginHost({ node: nodeId("worker"), onEnded: (id, outcome) => ended.push([id, outcome]) });
-  const start = (sink: SlowSink, action = "run"): void =>
+  const start = (sink: SlowSink, action = "run", id = ID): void =>
     host.start({
-      id: ID,
+      id,
       plugin: "greet",
       action,
       sender: nodeId("a"),
@@ -48,6 +50,23 @@ describe("PluginHost", () => {
     release("old");
     await expect.poll(() => ended).toEqual([[ID, {}]]);
     expect(sink.taken).toEqual(["text: old"]);
+    await expect.poll(() => drained).toBe(true);
+  });
+
+  it("is not drained while a second work runs on the same plugin", async () => {
+    const { host, ended, start } = open();
+    const releases: ((answer: string) => void)[] = [];
+    const plugin = ready(() => new Promise((resolve) => releases.push(resolve)));
+    host.setPlugins(new Map([["greet", plugin]]));
+    start(new SlowSink());
+    start(new SlowSink(), "run", OTHER);
+    let drained = false;
+    void host.drained(plugin.definition).then(() => (drained = true));
+    releases[0]?.("one");
+    await expect.poll(() => ended).toHaveLength(1);
+    await turn();
+    expect(drained).toBe(false);
+    releases[1]?.("two");
     await expect.poll(() => drained).toBe(true);
   });
 
