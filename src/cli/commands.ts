@@ -8,7 +8,11 @@ const PEER: OptionSpec = {
   summary: "node to join through; default: RECEPTOR_PEER, else the configuration's peers, else tcp://127.0.0.1:8888",
 };
 const DATA_DIR: OptionSpec = { type: "text", alias: "d", value: "DIR", summary: "data folder" };
-const CONFIG: OptionSpec = { type: "text", value: "FILE", summary: "configuration file; default: ./receptor.config.yaml, else /etc/receptor/receptor.config.yaml" };
+const CONFIG: OptionSpec = {
+  type: "text",
+  value: "FILE",
+  summary: "configuration file; default: ./receptor.config.yaml, else /etc/receptor/receptor.config.yaml",
+};
 
 const timeout = (summary: string): OptionSpec => ({ type: "text", value: "SECONDS", summary });
 const mesh = { peer: PEER, config: CONFIG };
@@ -97,7 +101,11 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "status",
     summary: "show nodes, routes, links, parked messages, running work, warnings",
-    options: { watch: { type: "flag", alias: "w", summary: "again every second" }, timeout: timeout("how long to wait for the answer; default 10"), ...mesh },
+    options: {
+      watch: { type: "flag", alias: "w", summary: "again every second" },
+      timeout: timeout("how long to wait for the answer; default 10"),
+      ...mesh,
+    },
     examples: [
       ["status --watch", "the mesh, every second"],
       ["status --json", "for programs"],
@@ -112,7 +120,11 @@ export const COMMANDS: readonly CommandSpec[] = [
       {
         name: "list",
         summary: "for whom, from whom, size, time left, why",
-        options: { to: { type: "text", value: "NODE", summary: "only those for this node" }, timeout: timeout("how long to wait for the answer; default 10"), ...mesh },
+        options: {
+          to: { type: "text", value: "NODE", summary: "only those for this node" },
+          timeout: timeout("how long to wait for the answer; default 10"),
+          ...mesh,
+        },
         examples: [["queue list --to edge-1", "what waits for edge-1"]],
         load: async () => (await import("./queue.ts")).list,
       },

@@ -15,14 +15,19 @@ function places(commands: readonly CommandSpec[], global: Options): Place[] {
   const walk = (spec: CommandSpec, before: string): void => {
     const words = before === "" ? spec.name : `${before} ${spec.name}`;
     const choices = (spec.positionals ?? []).flatMap(({ choices, summary }) => (choices ?? []).map((choice) => [choice, summary] as const));
-    all.push({ words, next: [...(spec.commands ?? []).map(({ name, summary }) => [name, summary] as const), ...choices], options: { ...spec.options, ...global } });
+    all.push({
+      words,
+      next: [...(spec.commands ?? []).map(({ name, summary }) => [name, summary] as const), ...choices],
+      options: { ...spec.options, ...global },
+    });
     for (const child of spec.commands ?? []) walk(child, words);
   };
   for (const command of commands) walk(command, "");
   return all;
 }
 
-const flags = (options: Options): string[] => Object.entries(options).flatMap(([name, { alias }]) => (alias === undefined ? [`--${name}`] : [`--${name}`, `-${alias}`]));
+const flags = (options: Options): string[] =>
+  Object.entries(options).flatMap(([name, { alias }]) => (alias === undefined ? [`--${name}`] : [`--${name}`, `-${alias}`]));
 
 /** Options whose value is a file or folder, and those with a fixed set. */
 function values(all: readonly Place[]): { files: string[]; choices: Map<string, readonly string[]> } {
@@ -40,7 +45,10 @@ function values(all: readonly Place[]): { files: string[]; choices: Map<string, 
 export function bash(commands: readonly CommandSpec[], global: Options): string {
   const all = places(commands, global);
   const { files, choices } = values(all);
-  const cases = all.map(({ words, next, options }) => `    ${words === "" ? '""' : `"${words}"`}) candidates="${[...next.map(([word]) => word), ...flags(options)].join(" ")}" ;;`);
+  const cases = all.map(
+    ({ words, next, options }) =>
+      `    ${words === "" ? '""' : `"${words}"`}) candidates="${[...next.map(([word]) => word), ...flags(options)].join(" ")}" ;;`,
+  );
   const parents = commands.filter((command) => command.commands !== undefined).map(({ name }) => name);
   return `# bash completion for receptor: source <(receptor completion bash)
 _receptor() {
@@ -104,7 +112,14 @@ function zshWord(word: string, summary: string): string {
 export function fish(commands: readonly CommandSpec[], global: Options): string {
   const lines = ["# fish completion for receptor: receptor completion fish | source", "complete -c receptor -f"];
   const option = (condition: string, name: string, spec: OptionSpec): string => {
-    const value = spec.choices !== undefined ? ` -x -a "${spec.choices.join(" ")}"` : spec.value === "FILE" || spec.value === "DIR" ? " -r -F" : spec.type === "flag" ? "" : " -x";
+    const value =
+      spec.choices !== undefined
+        ? ` -x -a "${spec.choices.join(" ")}"`
+        : spec.value === "FILE" || spec.value === "DIR"
+          ? " -r -F"
+          : spec.type === "flag"
+            ? ""
+            : " -x";
     return `complete -c receptor${condition} -l ${name}${spec.alias === undefined ? "" : ` -s ${spec.alias}`}${value} -d ${quoted(spec.summary)}`;
   };
   for (const [name, spec] of Object.entries(global)) lines.push(option("", name, spec));
@@ -114,8 +129,11 @@ export function fish(commands: readonly CommandSpec[], global: Options): string 
     for (const [name, spec] of Object.entries(command.options ?? {})) lines.push(option(inside, name, spec));
     for (const child of command.commands ?? []) {
       const siblings = (command.commands ?? []).map(({ name }) => name).join(" ");
-      lines.push(`complete -c receptor -n "__fish_seen_subcommand_from ${command.name}; and not __fish_seen_subcommand_from ${siblings}" -a ${child.name} -d ${quoted(child.summary)}`);
-      for (const [name, spec] of Object.entries(child.options ?? {})) lines.push(option(` -n "__fish_seen_subcommand_from ${command.name}; and __fish_seen_subcommand_from ${child.name}"`, name, spec));
+      lines.push(
+        `complete -c receptor -n "__fish_seen_subcommand_from ${command.name}; and not __fish_seen_subcommand_from ${siblings}" -a ${child.name} -d ${quoted(child.summary)}`,
+      );
+      for (const [name, spec] of Object.entries(child.options ?? {}))
+        lines.push(option(` -n "__fish_seen_subcommand_from ${command.name}; and __fish_seen_subcommand_from ${child.name}"`, name, spec));
     }
     for (const { choices = [], summary } of command.positionals ?? []) {
       for (const choice of choices) lines.push(`complete -c receptor${inside} -a ${choice} -d ${quoted(summary)}`);

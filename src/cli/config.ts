@@ -27,7 +27,12 @@ export async function check(args: Arguments, { out, env, cwd, services }: Contex
 /** `receptor config show`: what holds, and where each value came from. */
 export async function show(args: Arguments, { out, env, cwd, services }: Context): Promise<number> {
   const file = args.text("config");
-  const loaded = await loadConfig({ file: file === undefined ? undefined : resolve(cwd, file), env, cwd, checkUrl: await services.parseUrl() });
+  const loaded = await loadConfig({
+    file: file === undefined ? undefined : resolve(cwd, file),
+    env,
+    cwd,
+    checkUrl: await services.parseUrl(),
+  });
   const rows = inFileShape(loaded, { reveal: args.flag("reveal") });
   if (out.json) {
     const values = rows.map(({ key, value, origin }) => [key, { value: value ?? null, from: origin }] as const);

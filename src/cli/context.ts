@@ -50,7 +50,11 @@ export interface Services {
   probeListen(host: string, port: number): Promise<string | undefined>;
   /** The version of npm; rejects where there is none. */
   npmVersion(): Promise<string>;
-  installPlugin(folder: string, spec: string, options: { readonly signal: AbortSignal; readonly allowScripts?: boolean }): Promise<InstalledPlugin>;
+  installPlugin(
+    folder: string,
+    spec: string,
+    options: { readonly signal: AbortSignal; readonly allowScripts?: boolean },
+  ): Promise<InstalledPlugin>;
   removePlugin(folder: string, name: string): Promise<void>;
   listInstalled(folder: string): Promise<readonly InstalledPlugin[]>;
 }

@@ -50,7 +50,10 @@ export function environment({ env }: Context): Finding[] {
   return misspeltVariables(env).map((problem) => ({ level: "warn", check: "environment", detail: formatProblem(problem) }));
 }
 
-export async function configuration(args: Arguments, { env, cwd, services }: Context): Promise<{ found: Finding[]; config: NodeConfig | undefined }> {
+export async function configuration(
+  args: Arguments,
+  { env, cwd, services }: Context,
+): Promise<{ found: Finding[]; config: NodeConfig | undefined }> {
   try {
     const { config, file } = await loadConfig({ file: args.text("config"), env, cwd, checkUrl: await services.parseUrl() });
     return { found: [{ level: "ok", check: "configuration", detail: file ?? "no file; the defaults hold" }], config };
@@ -73,15 +76,24 @@ export async function dataFolder(args: Arguments, config: NodeConfig | undefined
     await access(place, constants.W_OK | constants.X_OK);
     found.push({ level: "ok", check, detail: there ? `${folder} can be written` : `${folder} will be made at the first start` });
   } catch {
-    return [{ level: "fail", check, detail: `${place} cannot be written`, mend: "give it to the user that runs the node (chown), or name another with --data-dir" }];
+    return [
+      {
+        level: "fail",
+        check,
+        detail: `${place} cannot be written`,
+        mend: "give it to the user that runs the node (chown), or name another with --data-dir",
+      },
+    ];
   }
   if (there && process.platform !== "win32") {
     const { mode } = await stat(folder);
-    if ((mode & 0o022) !== 0) found.push({ level: "warn", check, detail: `${folder} can be written by others`, mend: `chmod go-w ${folder}` });
+    if ((mode & 0o022) !== 0)
+      found.push({ level: "warn", check, detail: `${folder} can be written by others`, mend: `chmod go-w ${folder}` });
   }
   const disk = await statfs(place);
   const free = disk.bavail * disk.bsize;
-  if (free < LITTLE) found.push({ level: "warn", check: "disk", detail: `${humanBytes(free)} free`, mend: "make room: messages that wait are kept there" });
+  if (free < LITTLE)
+    found.push({ level: "warn", check: "disk", detail: `${humanBytes(free)} free`, mend: "make room: messages that wait are kept there" });
   else found.push({ level: "ok", check: "disk", detail: `${humanBytes(free)} free` });
   const holder = await services.describeHolder(folder);
   if (holder !== undefined && alive(holder.pid)) {
@@ -114,8 +126,11 @@ export async function listeners(config: NodeConfig, { services }: Context): Prom
       const { host, port } = parse(url);
       const why = port === 0 ? undefined : await services.probeListen(host, port);
       if (why === undefined) return { level: "ok", check: "listen", detail: `${url} is free` };
-      if (holder !== undefined && alive(holder.pid)) return { level: "ok", check: "listen", detail: `${url} is taken, as it should be while node ${holder.node} runs` };
-      const mend = /EADDRINUSE/.test(why) ? `another program (a node, perhaps) listens there: see \`ss -ltnp | grep :${port}\`, or choose another port` : "choose an address of this machine";
+      if (holder !== undefined && alive(holder.pid))
+        return { level: "ok", check: "listen", detail: `${url} is taken, as it should be while node ${holder.node} runs` };
+      const mend = /EADDRINUSE/.test(why)
+        ? `another program (a node, perhaps) listens there: see \`ss -ltnp | grep :${port}\`, or choose another port`
+        : "choose an address of this machine";
       return { level: "warn", check: "listen", detail: `${url} cannot be listened on: ${why}`, mend };
     }),
   );
@@ -140,6 +155,11 @@ async function peer(url: string, options: { readonly peers: readonly string[] },
     }
   } catch (error) {
     const { message } = toMeshError(error);
-    return { level: "fail", check: "peer", detail: message, mend: "start the node there, or open the way to it (address, firewall, certificates)" };
+    return {
+      level: "fail",
+      check: "peer",
+      detail: message,
+      mend: "start the node there, or open the way to it (address, firewall, certificates)",
+    };
   }
 }

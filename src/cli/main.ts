@@ -13,7 +13,10 @@ if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
 async function main(): Promise<void> {
   const [{ runCli }, { Output }, { services }] = await Promise.all([import("./run.ts"), import("./output.ts"), import("./services.ts")]);
   const controller = new AbortController();
-  for (const [name, exit] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  for (const [name, exit] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
     process.on(name, () => {
       // The second one is for somebody who cannot wait.
       if (controller.signal.aborted) process.exit(exit);

@@ -39,7 +39,12 @@ export async function connection(args: Arguments, context: Context): Promise<Con
 }
 
 /** Joins the mesh, does something there, and leaves nothing behind. */
-export async function withMesh<T>(args: Arguments, context: Context, use: (node: MeshNode) => Promise<T>, timeout: number = CONNECT_TIMEOUT): Promise<T> {
+export async function withMesh<T>(
+  args: Arguments,
+  context: Context,
+  use: (node: MeshNode) => Promise<T>,
+  timeout: number = CONNECT_TIMEOUT,
+): Promise<T> {
   const options = await connection(args, context);
   const node = await context.services.connect({ ...options, timeout: Math.min(timeout, CONNECT_TIMEOUT), signal: context.signal });
   try {
@@ -63,7 +68,13 @@ export interface AskOptions {
 }
 
 /** Each response of an action that answers in JSON. Rejects with TIMEOUT, and with whatever the work failed with. */
-export async function ask(node: MeshNode, target: string, directive: string, input: Readonly<Record<string, unknown>>, options: AskOptions): Promise<unknown[]> {
+export async function ask(
+  node: MeshNode,
+  target: string,
+  directive: string,
+  input: Readonly<Record<string, unknown>>,
+  options: AskOptions,
+): Promise<unknown[]> {
   const timeout = AbortSignal.timeout(options.timeout);
   const signal = AbortSignal.any([options.signal, timeout]);
   try {

@@ -43,7 +43,10 @@ export async function run(args: Arguments, context: Context): Promise<number> {
   return EXIT.done;
 }
 
-async function reload(node: MeshNode, log: { error(fields: object, message: string): void; info(fields: object, message: string): void }): Promise<void> {
+async function reload(
+  node: MeshNode,
+  log: { error(fields: object, message: string): void; info(fields: object, message: string): void },
+): Promise<void> {
   try {
     await node.reload();
     log.info({ event: "reloaded" }, "configuration reloaded");

@@ -5,7 +5,9 @@ import type { CommandSpec, OptionSpec, PositionalSpec, Runner } from "./spec.ts"
 import { explain } from "./usage-errors.ts";
 
 /** What was typed: help to print, or a command to run. */
-export type Parsed = { readonly type: "help"; readonly text: string } | { readonly type: "run"; readonly load: () => Promise<Runner>; readonly args: Arguments };
+export type Parsed =
+  | { readonly type: "help"; readonly text: string }
+  | { readonly type: "run"; readonly load: () => Promise<Runner>; readonly args: Arguments };
 
 /** Reads a command line (without node and the script). Throws INVALID_ARGUMENT with one line and a hint. */
 export async function parse(argv: readonly string[], columns: number): Promise<Parsed> {
@@ -52,15 +54,24 @@ const SHIELD = "\u0001";
 function shield(argv: readonly string[]): string[] {
   const end = argv.indexOf("--");
   const [before, behind] = end < 0 ? [argv, []] : [argv.slice(0, end), argv.slice(end + 1)];
-  return [...before.map((word) => (word.startsWith(SHIELD) || /^-(?:[.\d].*)?$/s.test(word) ? SHIELD + word : word)), ...behind.map((word) => SHIELD + word)];
+  return [
+    ...before.map((word) => (word.startsWith(SHIELD) || /^-(?:[.\d].*)?$/s.test(word) ? SHIELD + word : word)),
+    ...behind.map((word) => SHIELD + word),
+  ];
 }
 
 function unshield(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const open = (value: unknown): unknown => (typeof value === "string" && value.startsWith(SHIELD) ? value.slice(1) : Array.isArray(value) ? value.map(open) : value);
+  const open = (value: unknown): unknown =>
+    typeof value === "string" && value.startsWith(SHIELD) ? value.slice(1) : Array.isArray(value) ? value.map(open) : value;
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, open(value)]));
 }
 
-function addCommand(parser: Argv, spec: CommandSpec, before: string, choose: (spec: CommandSpec, values: Record<string, unknown>) => void): void {
+function addCommand(
+  parser: Argv,
+  spec: CommandSpec,
+  before: string,
+  choose: (spec: CommandSpec, values: Record<string, unknown>) => void,
+): void {
   const words = before === "" ? spec.name : `${before} ${spec.name}`;
   const positionals = (spec.positionals ?? []).map(placeholder);
   parser.command({
@@ -70,7 +81,11 @@ function addCommand(parser: Argv, spec: CommandSpec, before: string, choose: (sp
       const usageLine = [`$0 ${words}`, ...(spec.commands === undefined ? positionals : ["<command>"])].join(" ");
       inner.usage(`${usageLine}\n\n${spec.summary[0]?.toUpperCase()}${spec.summary.slice(1)}.`);
       for (const positional of spec.positionals ?? []) {
-        inner.positional(positional.name, { type: "string", describe: positional.summary, ...(positional.many === true ? { array: true } : {}) });
+        inner.positional(positional.name, {
+          type: "string",
+          describe: positional.summary,
+          ...(positional.many === true ? { array: true } : {}),
+        });
       }
       addOptions(inner, spec.options ?? {});
       for (const child of spec.commands ?? []) addCommand(inner, child, words, choose);

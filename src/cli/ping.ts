@@ -59,7 +59,8 @@ async function pings(node: MeshNode, plan: Plan, context: Context): Promise<numb
 async function once(node: MeshNode, { target, timeout }: Plan, { out, signal }: Context): Promise<number> {
   const { rtt, hops, version } = await node.ping(target, { timeout, signal });
   if (out.json) out.object({ node: target, rtt: round(rtt), hops, version });
-  else if (!out.quiet) out.print(`reply from ${target}: ${humanRtt(rtt)}, ${hops} ${hops === 1 ? "hop" : "hops"}, version ${out.safe(version)}`);
+  else if (!out.quiet)
+    out.print(`reply from ${target}: ${humanRtt(rtt)}, ${hops} ${hops === 1 ? "hop" : "hops"}, version ${out.safe(version)}`);
   return rtt;
 }
 

@@ -37,7 +37,8 @@ export async function pluginFolder(args: Arguments, context: Context): Promise<P
   if (info !== undefined) {
     const here = info.host === hostname() && (await exists(info.dataDir));
     if (here) return { folder: join(info.dataDir, "plugins"), pid: info.pid };
-    if (namedPeers(args, context).length > 0) throw usage(`${info.node} runs on ${info.host}: install its plugins there, or say which folder with --data-dir`);
+    if (namedPeers(args, context).length > 0)
+      throw usage(`${info.node} runs on ${info.host}: install its plugins there, or say which folder with --data-dir`);
   }
   const id = (await ownConfig(args, context))?.config.id ?? (context.env["RECEPTOR_NODE_ID"] || undefined);
   return { folder: join(defaultDataDir(id, context.env), "plugins"), pid: undefined };
@@ -48,7 +49,12 @@ async function askInfo(args: Arguments, context: Context): Promise<Info | undefi
   const named = namedPeers(args, context).length > 0;
   const { signal } = context;
   try {
-    const [answer] = await withMesh(args, context, (node) => ask(node, peerOf(node), "mesh:info", {}, { signal, timeout: 5_000 }), named ? 5_000 : 1_500);
+    const [answer] = await withMesh(
+      args,
+      context,
+      (node) => ask(node, peerOf(node), "mesh:info", {}, { signal, timeout: 5_000 }),
+      named ? 5_000 : 1_500,
+    );
     if (isInfo(answer)) return answer;
     throw new MeshError("PROTOCOL_ERROR", "the node did not say where its data is");
   } catch (error) {
@@ -59,7 +65,11 @@ async function askInfo(args: Arguments, context: Context): Promise<Info | undefi
 
 function isInfo(value: unknown): value is Info {
   if (typeof value !== "object" || value === null) return false;
-  return ["node", "dataDir", "host"].every((name) => typeof Reflect.get(value, name) === "string") && "pid" in value && typeof value.pid === "number";
+  return (
+    ["node", "dataDir", "host"].every((name) => typeof Reflect.get(value, name) === "string") &&
+    "pid" in value &&
+    typeof value.pid === "number"
+  );
 }
 
 export async function exists(path: string): Promise<boolean> {

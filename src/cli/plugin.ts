@@ -34,7 +34,8 @@ function show(plugins: readonly (PluginStatus | InstalledPlugin)[], { out }: Con
   else if (plugins.length === 0) out.note("no plugin; `receptor plugin add SPEC` installs one");
   else {
     const rows = plugins.map((plugin) => {
-      const broken = "error" in plugin && plugin.error !== undefined ? out.style("red", escapeLine(`cannot be loaded: ${plugin.error}`)) : undefined;
+      const broken =
+        "error" in plugin && plugin.error !== undefined ? out.style("red", escapeLine(`cannot be loaded: ${plugin.error}`)) : undefined;
       return [escapeLine(plugin.name), escapeLine(plugin.version), broken ?? escapeLine((plugin.actions ?? []).join(", "))];
     });
     const [head = "", ...lines] = table(["PLUGIN", "VERSION", "ACTIONS"], rows);
@@ -69,5 +70,7 @@ export async function remove(args: Arguments, context: Context): Promise<number>
 }
 
 function remind(pid: number | undefined, { out }: Context): void {
-  out.note(pid === undefined ? "a node that runs takes notice when it is restarted, or at SIGHUP" : `the node takes notice with: kill -HUP ${pid}`);
+  out.note(
+    pid === undefined ? "a node that runs takes notice when it is restarted, or at SIGHUP" : `the node takes notice with: kill -HUP ${pid}`,
+  );
 }

@@ -46,7 +46,13 @@ function selection(args: Arguments): Readonly<Record<string, unknown>> | undefin
   return args.flag("all") ? { all: true } : undefined;
 }
 
-async function change(directive: string, word: "purged" | "retried", chosen: Readonly<Record<string, unknown>>, args: Arguments, context: Context): Promise<number> {
+async function change(
+  directive: string,
+  word: "purged" | "retried",
+  chosen: Readonly<Record<string, unknown>>,
+  args: Arguments,
+  context: Context,
+): Promise<number> {
   const { out } = context;
   const [answer] = await call(directive, chosen, args, context);
   const count: unknown = typeof answer === "object" && answer !== null ? Reflect.get(answer, word) : undefined;

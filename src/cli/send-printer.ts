@@ -169,7 +169,14 @@ export class TextPrinter extends RawPrinter {
     return this.#prefixed ? `${node} | ` : "";
   }
 
-  async #prefixedLines(node: string, key: string, to: "stdout" | "stderr", response: Response, escaped: boolean, whole: boolean): Promise<void> {
+  async #prefixedLines(
+    node: string,
+    key: string,
+    to: "stdout" | "stderr",
+    response: Response,
+    escaped: boolean,
+    whole: boolean,
+  ): Promise<void> {
     const escaper = new Utf8Escaper();
     const label = this.out.style("cyan", `${node} | `);
     const put = async (text: string): Promise<void> => {

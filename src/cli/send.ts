@@ -23,7 +23,12 @@ export async function run(args: Arguments, context: Context): Promise<number> {
   const stop = clock === undefined ? context.signal : AbortSignal.any([context.signal, clock]);
   const inTime = { ...context, signal: stop };
   try {
-    return await withMesh(args, inTime, (node) => send(node, { target, directive, source, options }, args, inTime), timeout ?? CONNECT_TIMEOUT);
+    return await withMesh(
+      args,
+      inTime,
+      (node) => send(node, { target, directive, source, options }, args, inTime),
+      timeout ?? CONNECT_TIMEOUT,
+    );
   } catch (error) {
     if (context.signal.aborted) return interruptedExit(context.signal);
     if (clock?.aborted === true && (isMeshError(error, "ABORTED") || isMeshError(error, "CANCELLED"))) throw tooLate(timeout);
@@ -54,7 +59,11 @@ async function send(node: MeshNode, order: Order, args: Arguments, context: Cont
     return EXIT.done;
   }
   const members = work.members.length > 0 ? work.members : [work];
-  const printer: Printer = out.json ? new JsonPrinter(out) : args.flag("raw") ? new RawPrinter(out) : new TextPrinter(out, target.startsWith("all:"));
+  const printer: Printer = out.json
+    ? new JsonPrinter(out)
+    : args.flag("raw")
+      ? new RawPrinter(out)
+      : new TextPrinter(out, target.startsWith("all:"));
   const ends = await Promise.all(members.map((member) => follow(member, printer, signal, args)));
   return Math.max(...ends);
 }

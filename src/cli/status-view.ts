@@ -63,6 +63,10 @@ function work({ work }: Status, out: Pick<Output, "style">): string[] {
 }
 
 function section(header: string, rows: readonly (readonly string[])[], out: Pick<Output, "style">, right: readonly number[]): string[] {
-  const [head = "", ...lines] = table(header.split(","), rows.map((row) => row.map(escapeLine)), new Set(right));
+  const [head = "", ...lines] = table(
+    header.split(","),
+    rows.map((row) => row.map(escapeLine)),
+    new Set(right),
+  );
   return ["", out.style("dim", head), ...lines];
 }

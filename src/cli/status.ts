@@ -55,5 +55,10 @@ const LISTS = ["listening", "nodes", "links", "edges", "work", "warnings"] as co
 function isStatus(value: unknown): value is Status {
   if (typeof value !== "object" || value === null) return false;
   const has = (name: string, type: string): boolean => typeof Reflect.get(value, name) === type;
-  return has("node", "string") && has("uptime", "number") && has("parked", "object") && LISTS.every((name) => Array.isArray(Reflect.get(value, name)));
+  return (
+    has("node", "string") &&
+    has("uptime", "number") &&
+    has("parked", "object") &&
+    LISTS.every((name) => Array.isArray(Reflect.get(value, name)))
+  );
 }

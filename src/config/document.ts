@@ -30,7 +30,8 @@ export function parseDocument(text: string): FileDocument | readonly Omit<Proble
   const list = Array.isArray(documents) ? documents : [];
   const problems = list.flatMap(({ errors }) => errors.map((error) => ({ ...position(error.pos[0]), message: tidy(error.message) })));
   const [first, second] = list;
-  if (second !== undefined) problems.push({ ...position(second.range[0]), message: "a second document begins here; the configuration is one" });
+  if (second !== undefined)
+    problems.push({ ...position(second.range[0]), message: "a second document begins here; the configuration is one" });
   if (problems.length > 0) return problems;
   const root = first?.contents ?? null;
   let value: unknown;

@@ -70,7 +70,10 @@ export function misspeltVariables(env: Environment): Problem[] {
   const known = [...SETTINGS.flatMap((setting) => setting.env), ...OTHER_VARIABLES];
   return Object.keys(env).flatMap((name) => {
     if (!name.startsWith("RECEPTOR_") || known.includes(name)) return [];
-    const suggestion = nearest(name.slice("RECEPTOR_".length), known.map((candidate) => candidate.slice("RECEPTOR_".length)));
+    const suggestion = nearest(
+      name.slice("RECEPTOR_".length),
+      known.map((candidate) => candidate.slice("RECEPTOR_".length)),
+    );
     return suggestion === undefined ? [] : [{ file: name, message: "no such variable", suggestion: `RECEPTOR_${suggestion}` }];
   });
 }

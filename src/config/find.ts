@@ -8,7 +8,11 @@ export const SYSTEM_FILE = "/etc/receptor/receptor.config.yaml";
  * The configuration file that counts: `explicit`, else RECEPTOR_CONFIG, else the one in the working folder, else the system's, as an
  * absolute path; undefined where there is none. One that was named is returned whether it exists or not.
  */
-export async function findConfigFile(explicit: string | undefined, env: Readonly<Record<string, string | undefined>>, cwd: string): Promise<string | undefined> {
+export async function findConfigFile(
+  explicit: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  cwd: string,
+): Promise<string | undefined> {
   const named = explicit ?? (env["RECEPTOR_CONFIG"] === "" ? undefined : env["RECEPTOR_CONFIG"]);
   if (named !== undefined) return resolve(cwd, named);
   for (const path of [resolve(cwd, FILE_NAME), SYSTEM_FILE]) {

@@ -78,11 +78,13 @@ async function readConfigFile(path: string, cwd: string, checkUrl: CheckUrl | un
     text = await readFile(path, "utf8");
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-    const why = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : code === "EACCES" ? "permission denied" : code;
+    const why =
+      code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : code === "EACCES" ? "permission denied" : code;
     throw configInvalid([{ file, message: `the configuration cannot be read: ${why}` }]);
   }
   const document = parseDocument(text);
-  if (!isDocument(document)) return { value: undefined, problems: document.map((problem) => ({ file, ...problem })), place: () => ({ file, line: 1, column: 1 }) };
+  if (!isDocument(document))
+    return { value: undefined, problems: document.map((problem) => ({ file, ...problem })), place: () => ({ file, line: 1, column: 1 }) };
   const checked = check(
     fileSchema,
     withoutNulls(document.value),

@@ -24,8 +24,12 @@ export interface NodeOptions {
   readonly peers?: readonly string[] | undefined;
   /** Allows listeners beyond loopback without a certificate. Default false. */
   readonly insecure?: boolean | undefined;
-  readonly work?: { readonly maxConcurrent?: number | undefined; readonly queue?: number | undefined; readonly retention?: DurationOption | undefined } | undefined;
-  readonly store?: { readonly maxBytes?: SizeOption | undefined; readonly maxMessages?: number | undefined; readonly ttl?: DurationOption | undefined } | undefined;
+  readonly work?:
+    | { readonly maxConcurrent?: number | undefined; readonly queue?: number | undefined; readonly retention?: DurationOption | undefined }
+    | undefined;
+  readonly store?:
+    | { readonly maxBytes?: SizeOption | undefined; readonly maxMessages?: number | undefined; readonly ttl?: DurationOption | undefined }
+    | undefined;
   /** Default "auto"; with a certificate: none. */
   readonly plugins?: PluginsConfig | undefined;
   /** Package names or paths of more plugins. */
@@ -53,12 +57,17 @@ export function resolveOptions(options: NodeOptions = {}, checkUrl?: CheckUrl): 
   refuse(problems);
   const { id, groups, dataDir, leaf, extraPlugins, ...rest } = value ?? {};
   const tls = Object.fromEntries(Object.entries(rest.tls ?? {}).map(([key, path]) => [key, path === undefined ? path : resolve(path)]));
-  if ((tls["cert"] === undefined) !== (tls["key"] === undefined)) refuse([{ file: "", message: "tls needs both cert and key, or neither" }]);
+  if ((tls["cert"] === undefined) !== (tls["key"] === undefined))
+    refuse([{ file: "", message: "tls needs both cert and key, or neither" }]);
   const node = { id, groups, dataDir: dataDir === undefined ? undefined : resolve(dataDir), leaf };
   return withDefaults({ ...rest, node, tls }, extraPlugins ?? [], () => undefined);
 }
 
 /** Whether `log` is a logger (pino's are) and not how to make one. */
 export function isLogger(log: unknown): log is Logger {
-  return typeof log === "object" && log !== null && ["debug", "info", "warn", "error", "child"].every((name) => typeof Reflect.get(log, name) === "function");
+  return (
+    typeof log === "object" &&
+    log !== null &&
+    ["debug", "info", "warn", "error", "child"].every((name) => typeof Reflect.get(log, name) === "function")
+  );
 }

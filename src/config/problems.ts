@@ -45,22 +45,38 @@ function finding(issue: Issue, found: unknown, known: KnownKeys): Finding[] {
       return [{ path, atKey: true, message: `"${String(path.at(-1))}": ${issue.issues[0]?.message ?? "no such key"}` }];
     case "invalid_union": {
       // What is wrong inside of the branch that was meant says more than that no branch fits.
-      const inner = issue.errors.find((branch) => branch.length > 0 && branch.every((error) => error.path.length > 0 || error.code === "unrecognized_keys"));
+      const inner = issue.errors.find(
+        (branch) => branch.length > 0 && branch.every((error) => error.path.length > 0 || error.code === "unrecognized_keys"),
+      );
       if (inner === undefined) return [{ path, atKey: false, message: `${dotted(path)}: ${issue.message}, not ${shown(found)}` }];
       return inner.flatMap((error) => finding({ ...error, path: [...path, ...error.path] }, at(found, error.path), known));
     }
     case "invalid_value": {
       const words = issue.values.map(String);
       const suggestion = typeof found === "string" ? nearest(found, words) : undefined;
-      return [{ path, atKey: false, message: `${dotted(path)} is one of ${words.join(", ")}, not ${shown(found)}`, ...suggest(suggestion) }];
+      return [
+        { path, atKey: false, message: `${dotted(path)} is one of ${words.join(", ")}, not ${shown(found)}`, ...suggest(suggestion) },
+      ];
     }
     case "invalid_type":
-      return [{ path, atKey: false, message: `${dotted(path)} must be ${TYPES[issue.expected] ?? issue.expected}, not ${shown(found)}${quotes(issue.expected, found)}` }];
+      return [
+        {
+          path,
+          atKey: false,
+          message: `${dotted(path)} must be ${TYPES[issue.expected] ?? issue.expected}, not ${shown(found)}${quotes(issue.expected, found)}`,
+        },
+      ];
     case "too_small":
       if (typeof found === "string") return [{ path, atKey: false, message: `${dotted(path)} is empty` }];
       return [{ path, atKey: false, message: `${dotted(path)} must be at least ${issue.minimum}, not ${shown(found)}` }];
     case "too_big":
-      return [{ path, atKey: false, message: `${dotted(path)} must be at most ${issue.maximum}${Array.isArray(found) ? " long" : `, not ${shown(found)}`}` }];
+      return [
+        {
+          path,
+          atKey: false,
+          message: `${dotted(path)} must be at most ${issue.maximum}${Array.isArray(found) ? " long" : `, not ${shown(found)}`}`,
+        },
+      ];
     default:
       return [{ path, atKey: false, message: `${dotted(path)}: ${issue.message}, not ${shown(found)}` }];
   }
@@ -91,8 +107,13 @@ function suggestKey(key: string, path: readonly PropertyKey[], known: KnownKeys)
   if (near !== undefined) return near;
   // Right, but in the wrong place: `groups` at the top is `node.groups`.
   for (const [place, keys] of known) if (place !== own && keys.includes(key)) return place === "" ? key : `${place}.${key}`;
-  const elsewhere = [...known].flatMap(([place, keys]) => (place === own || place === "" ? [] : keys.map((name) => [name, `${place}.${name}`] as const)));
-  const word = nearest(key, elsewhere.map(([name]) => name));
+  const elsewhere = [...known].flatMap(([place, keys]) =>
+    place === own || place === "" ? [] : keys.map((name) => [name, `${place}.${name}`] as const),
+  );
+  const word = nearest(
+    key,
+    elsewhere.map(([name]) => name),
+  );
   return elsewhere.find(([name]) => name === word)?.[1];
 }
 
@@ -108,7 +129,10 @@ function at(value: unknown, path: readonly PropertyKey[]): unknown {
 /** `listen[0]`, `work.queue`. */
 export function dotted(path: readonly PropertyKey[]): string {
   if (path.length === 0) return "the configuration";
-  return path.reduce<string>((text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? String(part) : `${text}.${String(part)}`), "");
+  return path.reduce<string>(
+    (text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? String(part) : `${text}.${String(part)}`),
+    "",
+  );
 }
 
 function shown(value: unknown): string {

@@ -40,7 +40,7 @@ export function resolveLayers(
     else merged[first] = Object.assign(merged[first] ?? {}, { [second]: final });
   }
   origins.set("extraPlugins", extraPlugins.origin);
-  const config = withDefaults(merged as FileConfig, extraPlugins.values, dataDir);
+  const config = withDefaults(merged, extraPlugins.values, dataDir);
   checkTogether(config.tls, origins);
   return { config, origins };
 }
@@ -52,7 +52,11 @@ function read(values: Sections, [first, second]: readonly [string, string?]): un
 }
 
 /** The whole configuration out of what was said. */
-export function withDefaults(said: FileConfig, extraPlugins: readonly string[], dataDir: (id: string | undefined) => string | undefined): NodeConfig {
+export function withDefaults(
+  said: FileConfig,
+  extraPlugins: readonly string[],
+  dataDir: (id: string | undefined) => string | undefined,
+): NodeConfig {
   const { node = {}, work = {}, store = {}, log = {}, tls = {}, websocket = {} } = said;
   // With certificates there is something to guard, so only what was named runs.
   const plugins: PluginsConfig = said.plugins ?? (tls.cert === undefined ? DEFAULTS.plugins : {});
@@ -88,6 +92,11 @@ function checkTogether(tls: TlsConfig, origins: ReadonlyMap<string, Origin>): vo
   const place = origin?.source === "file" ? origin : { file: origin !== undefined && "name" in origin ? origin.name : "" };
   const { file, line, column } = { line: undefined, column: undefined, ...place };
   throw configInvalid([
-    { file, ...(line === undefined ? {} : { line }), ...(column === undefined ? {} : { column }), message: `${given} needs ${missing} too` },
+    {
+      file,
+      ...(line === undefined ? {} : { line }),
+      ...(column === undefined ? {} : { column }),
+      message: `${given} needs ${missing} too`,
+    },
   ]);
 }

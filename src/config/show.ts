@@ -18,7 +18,10 @@ export function inFileShape({ config, origins }: ResolvedConfig, options: { read
   const shape = { ...rest, node: { id, groups, dataDir, leaf }, websocket: { headers: Object.fromEntries(headers) } };
   const values = SETTINGS.map(({ path }) => {
     const key = path.join(".");
-    const value = path.reduce<unknown>((part, name) => (typeof part === "object" && part !== null ? Reflect.get(part, name) : undefined), shape);
+    const value = path.reduce<unknown>(
+      (part, name) => (typeof part === "object" && part !== null ? Reflect.get(part, name) : undefined),
+      shape,
+    );
     return { key, value, origin: origins.get(key) ?? ({ source: "default" } as const) };
   });
   if (config.extraPlugins.length === 0) return values;

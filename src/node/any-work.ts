@@ -20,7 +20,18 @@ export interface AnyPort {
 const PATIENCE = 3_000;
 
 /** What makes another member worth asking. */
-const MOVABLE: ReadonlySet<string> = new Set(["BUSY", "CLOSED", "UNKNOWN_PLUGIN", "UNKNOWN_ACTION", "UNKNOWN_GROUP", "STORE_FULL", "CANCELLED", "NO_ROUTE", "EXPIRED", "WORK_INTERRUPTED"]);
+const MOVABLE: ReadonlySet<string> = new Set([
+  "BUSY",
+  "CLOSED",
+  "UNKNOWN_PLUGIN",
+  "UNKNOWN_ACTION",
+  "UNKNOWN_GROUP",
+  "STORE_FULL",
+  "CANCELLED",
+  "NO_ROUTE",
+  "EXPIRED",
+  "WORK_INTERRUPTED",
+]);
 
 /** Work for whichever member of a group takes it first; once one has taken it, it stays there. */
 export class AnyWork implements Work {
@@ -107,7 +118,8 @@ export class AnyWork implements Work {
       const node = open[0];
       if (node === undefined) {
         if (last.code === "BUSY" || ttl === 0) throw last;
-        if (this.#port.now() >= this.#expiresAt) throw new MeshError("EXPIRED", `no member of ${this.#target} took the work within the time to live`, { cause: last });
+        if (this.#port.now() >= this.#expiresAt)
+          throw new MeshError("EXPIRED", `no member of ${this.#target} took the work within the time to live`, { cause: last });
         await this.#changed();
         asked.clear();
         continue;

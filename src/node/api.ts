@@ -4,7 +4,16 @@ import type { ErrorData, MeshError } from "../core/errors.ts";
 /** What a work is at: accepted works are queued, running, or one of the three ends. */
 export type WorkState = "sent" | "parked" | "queued" | "running" | "succeeded" | "failed" | "cancelled";
 
-export type SendPayload = string | Uint8Array | Readable | AsyncIterable<Uint8Array> | { readonly [key: string]: unknown } | readonly unknown[] | number | boolean | null;
+export type SendPayload =
+  | string
+  | Uint8Array
+  | Readable
+  | AsyncIterable<Uint8Array>
+  | { readonly [key: string]: unknown }
+  | readonly unknown[]
+  | number
+  | boolean
+  | null;
 
 export interface SendOptions {
   /** Milliseconds that the message may take to be accepted; default 5 min; 0: now or not at all. Given, it also lets a message wait for a node nobody has heard of yet. */
@@ -50,7 +59,13 @@ export type WorkEvent =
   | { readonly type: "parked"; readonly id: string; readonly node: string; readonly ttl: number }
   | { readonly type: "accepted"; readonly id: string; readonly node: string }
   | { readonly type: "running"; readonly id: string; readonly node: string }
-  | { readonly type: "end"; readonly id: string; readonly node: string; readonly state: "succeeded" | "failed" | "cancelled"; readonly error?: MeshError };
+  | {
+      readonly type: "end";
+      readonly id: string;
+      readonly node: string;
+      readonly state: "succeeded" | "failed" | "cancelled";
+      readonly error?: MeshError;
+    };
 
 export interface Work extends AsyncIterable<Response> {
   readonly id: string;
@@ -149,7 +164,13 @@ export type MeshEvent =
   | { readonly type: "link-up" | "link-down"; readonly peer: string; readonly url: string; readonly reason?: string }
   | { readonly type: "routes-changed" }
   | { readonly type: "parked" | "expired"; readonly id: string; readonly node: string; readonly destination: string }
-  | { readonly type: "work-accepted" | "work-ended"; readonly id: string; readonly directive: string; readonly peer: string; readonly state: WorkState }
+  | {
+      readonly type: "work-accepted" | "work-ended";
+      readonly id: string;
+      readonly directive: string;
+      readonly peer: string;
+      readonly state: WorkState;
+    }
   | { readonly type: "warning"; readonly message: string; readonly data?: ErrorData };
 
 export interface CallOptions {

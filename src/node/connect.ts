@@ -46,7 +46,10 @@ export async function connectMesh(options: ConnectOptions): Promise<MeshNode> {
   }
   await node.close();
   const why = [...refusals.values()].join("; ");
-  throw new MeshError("UNREACHABLE_MESH", `no peer answers at ${options.peers.join(", ")}${why === "" ? ` within ${timeout} ms` : `: ${why}`}; is a node running there? Say where with --peer`);
+  throw new MeshError(
+    "UNREACHABLE_MESH",
+    `no peer answers at ${options.peers.join(", ")}${why === "" ? ` within ${timeout} ms` : `: ${why}`}; is a node running there? Say where with --peer`,
+  );
 }
 
 async function firstLink(node: MeshNode): Promise<"linked" | "failed"> {

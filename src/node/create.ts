@@ -146,7 +146,10 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
         },
         engine: () => engine,
         node: () => node,
-        persist: (epoch) => void saveLife(store, life, epoch).catch((error: unknown) => log.error({ error: toMeshError(error).message }, "the epoch could not be stored")),
+        persist: (epoch) =>
+          void saveLife(store, life, epoch).catch((error: unknown) =>
+            log.error({ error: toMeshError(error).message }, "the epoch could not be stored"),
+          ),
       }),
       origin: lateOrigin(() => sender),
       destination: worker.events(),
@@ -194,7 +197,8 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
       openListener(url, engine, transports, resources, {
         insecure: config.insecure,
         log,
-        onTrouble: (at, error) => (error === undefined ? warnings.delete(`accept ${at}`) : warnings.set(`accept ${at}`, `${at}: ${error.message}`)),
+        onTrouble: (at, error) =>
+          error === undefined ? warnings.delete(`accept ${at}`) : warnings.set(`accept ${at}`, `${at}: ${error.message}`),
       }),
     reload: async () => {
       const next = (await extra.reconfigure?.()) ?? config;
@@ -268,8 +272,10 @@ interface HttpParts {
 async function serveHttp(address: string, { node, metrics, log, resources, store }: HttpParts): Promise<void> {
   const { startHttp } = await import("../telemetry/http.ts");
   await metrics.enable();
-  const server = await startHttp({ address, log }, { notReady: () => storeWarnings(store), metrics: () => metrics.render(), status: () => node.status() });
+  const server = await startHttp(
+    { address, log },
+    { notReady: () => storeWarnings(store), metrics: () => metrics.render(), status: () => node.status() },
+  );
   resources.defer(() => server.close());
   log.info({ event: "http", url: server.url }, "http listening");
 }
-

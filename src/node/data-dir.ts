@@ -35,7 +35,11 @@ export async function openStore(dataDir: string, ephemeral: boolean, log: Logger
     if (!isMeshError(error, "DATA_DIR_IN_USE")) throw error;
     const holder = await describeHolder(dataDir);
     const who = holder === undefined ? "another process" : `node "${holder.node}" (process ${holder.pid})`;
-    throw new MeshError("DATA_DIR_IN_USE", `the data folder ${dataDir} is in use by ${who}: give this node another --data-dir, or stop that one`, { cause: error, data: { dataDir } });
+    throw new MeshError(
+      "DATA_DIR_IN_USE",
+      `the data folder ${dataDir} is in use by ${who}: give this node another --data-dir, or stop that one`,
+      { cause: error, data: { dataDir } },
+    );
   }
 }
 

@@ -271,7 +271,9 @@ export class Engine {
       case "restarted":
         return this.delivery.restarted(this.#env.now(), effect.node);
       case "duplicate":
-        return events.onFatal(new MeshError("DUPLICATE_NODE", `another live node has the id ${effect.node}`, { data: { node: effect.node } }));
+        return events.onFatal(
+          new MeshError("DUPLICATE_NODE", `another live node has the id ${effect.node}`, { data: { node: effect.node } }),
+        );
       case "violation":
         this.links.close(effect.link, effect.error);
         return;
@@ -297,7 +299,6 @@ export class Engine {
     this.agenda.touch(this.#deliveryPart);
   }
 }
-
 
 /** The part of a boot id that names the node's store. */
 function storeOf(boot: string): number {

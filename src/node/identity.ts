@@ -42,8 +42,10 @@ function readLife(value: Uint8Array | undefined): { epoch: number; boots: string
   const text = value === undefined ? undefined : fromUtf8(value);
   if (text === undefined) return { epoch: 0, boots: [] };
   const parsed: unknown = JSON.parse(text);
-  if (typeof parsed !== "object" || parsed === null || !("epoch" in parsed) || typeof parsed.epoch !== "number") return { epoch: 0, boots: [] };
-  const boots = "boots" in parsed && Array.isArray(parsed.boots) ? parsed.boots.filter((boot): boot is string => typeof boot === "string") : [];
+  if (typeof parsed !== "object" || parsed === null || !("epoch" in parsed) || typeof parsed.epoch !== "number")
+    return { epoch: 0, boots: [] };
+  const boots =
+    "boots" in parsed && Array.isArray(parsed.boots) ? parsed.boots.filter((boot): boot is string => typeof boot === "string") : [];
   return { epoch: parsed.epoch, boots };
 }
 
@@ -59,7 +61,10 @@ export async function resolveNodeId(given: string | undefined, dataDir: string):
   const path = join(dataDir, "node-id");
   const kept = await readFile(path, "utf8").catch(() => "");
   if (isNodeId(kept.trim())) return nodeId(kept.trim());
-  const host = hostname().split(".")[0]?.replaceAll(/[^A-Za-z0-9_-]/g, "-") ?? "";
+  const host =
+    hostname()
+      .split(".")[0]
+      ?.replaceAll(/[^A-Za-z0-9_-]/g, "-") ?? "";
   const made = nodeId(`${host === "" ? "node" : host.slice(0, 100)}-${randomBytes(3).toString("hex")}`);
   try {
     await writeFile(path, `${made}\n`, { mode: 0o600 });

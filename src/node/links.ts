@@ -145,26 +145,42 @@ export class Links {
       resume: () => pipe.resume(),
       close: (abort) => pipe.close(abort),
     };
-    const session: LinkSession = new LinkSession({ local: this.#greeting(cost), role: direction === "in" ? "listener" : "dialer", random: this.#env.random, slabs: this.#slabs }, port, {
-      onGreeting: (greeting) => this.#judge(link, greeting),
-      onUp: () => {
-        this.#strangers.leave(stranger);
-        this.#up(link);
+    const session: LinkSession = new LinkSession(
+      { local: this.#greeting(cost), role: direction === "in" ? "listener" : "dialer", random: this.#env.random, slabs: this.#slabs },
+      port,
+      {
+        onGreeting: (greeting) => this.#judge(link, greeting),
+        onUp: () => {
+          this.#strangers.leave(stranger);
+          this.#up(link);
+        },
+        onLinkFrame: (_now, kind, body) => this.#handlers.onFrame(link, kind, body),
+        onRouted: (_now, bytes, view, start, end) => this.#handlers.onRouted(link, bytes, view, start, end),
+        onWritable: () => this.#writable(link),
+        onDropped: () => this.#handlers.onDropped(),
+        onClosed: (reason, byPeer) => {
+          this.#strangers.leave(stranger);
+          this.#closed(link, reason, byPeer);
+        },
+        markDirty: () => {
+          this.#dirty.add(session);
+          this.#handlers.markDirty();
+        },
       },
-      onLinkFrame: (_now, kind, body) => this.#handlers.onFrame(link, kind, body),
-      onRouted: (_now, bytes, view, start, end) => this.#handlers.onRouted(link, bytes, view, start, end),
-      onWritable: () => this.#writable(link),
-      onDropped: () => this.#handlers.onDropped(),
-      onClosed: (reason, byPeer) => {
-        this.#strangers.leave(stranger);
-        this.#closed(link, reason, byPeer);
-      },
-      markDirty: () => {
-        this.#dirty.add(session);
-        this.#handlers.markDirty();
-      },
-    });
-    const link: Link = { id: this.#nextId++, session, pipe, url, direction, cost, configured, peer: NOBODY, ephemeral: false, up: false, adjacent: false };
+    );
+    const link: Link = {
+      id: this.#nextId++,
+      session,
+      pipe,
+      url,
+      direction,
+      cost,
+      configured,
+      peer: NOBODY,
+      ephemeral: false,
+      up: false,
+      adjacent: false,
+    };
     this.#links.set(link.id, link);
     session.start(this.#env.now());
     pipe.open({
@@ -271,7 +287,8 @@ export class Links {
     if (byPeer && isMeshError(reason, "DUPLICATE_NODE") && reason.data["node"] === this.#options.id) this.#handlers.onFatal(reason);
     if (!byPeer && reason !== undefined && !isReplaced(reason)) this.#handlers.onCutOff(link, reason);
     if (link.up) this.#handlers.onDown(link, reason);
-    else if (reason !== undefined && link.configured !== undefined && reason.data["replaced"] !== true) this.#handlers.onRefused(link.url, reason);
+    else if (reason !== undefined && link.configured !== undefined && reason.data["replaced"] !== true)
+      this.#handlers.onRefused(link.url, reason);
     this.#redial(link, survivor, reason);
   }
 

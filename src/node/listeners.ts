@@ -24,7 +24,13 @@ export function checkListener(url: MeshUrl, insecure: boolean): void {
 }
 
 /** Opens a listener whose pipes become links; resolves to its URL as bound. */
-export async function openListener(url: MeshUrl, engine: Engine, transports: Transports, resources: ResourceStack, options: ListenerOptions): Promise<MeshUrl> {
+export async function openListener(
+  url: MeshUrl,
+  engine: Engine,
+  transports: Transports,
+  resources: ResourceStack,
+  options: ListenerOptions,
+): Promise<MeshUrl> {
   checkListener(url, options.insecure);
   const listener = await transports.listen(url, {
     admit: (host) => engine.links.admits(host),

@@ -5,7 +5,10 @@ import type { Engine } from "./engine.ts";
 import type { Worker } from "./worker.ts";
 
 /** Sets, before each reading of the metrics, what is cheaper to look up than to keep. */
-export function measure(metrics: Metrics, sources: { readonly engine: Engine; readonly worker: Worker; readonly store: Store; readonly startedAt: number }): void {
+export function measure(
+  metrics: Metrics,
+  sources: { readonly engine: Engine; readonly worker: Worker; readonly store: Store; readonly startedAt: number },
+): void {
   const { engine, worker, store, startedAt } = sources;
   metrics.onCollect(() => {
     const { counts, gauges } = metrics;

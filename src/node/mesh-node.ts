@@ -8,8 +8,8 @@ import type { EchoReply } from "../delivery/echo.ts";
 import { formatMeshUrl, type MeshUrl, parseMeshUrl } from "../transports/url.ts";
 import type { CallOptions, MeshEvent, MeshNode, Ping, QueueEntry, SendOptions, SendPayload, Status, TraceHop, Work } from "./api.ts";
 import { AnyWork } from "./any-work.ts";
-import { Changes } from "./changes.ts";
-import { Emitter } from "./emitter.ts";
+import type { Changes } from "./changes.ts";
+import type { Emitter } from "./emitter.ts";
 import type { Engine } from "./engine.ts";
 import { candidates, GroupWork, parseTarget } from "./groups.ts";
 import { checkDirective, type Sender } from "./sender.ts";
@@ -80,7 +80,8 @@ export class Node implements MeshNode {
     const { high, low } = hashNodeId(node);
     const until = this.#parts.engine.now() + (options.timeout ?? CALL);
     while (node !== this.id && this.#parts.engine.routing.nextHop(high, low) === undefined) {
-      if (this.#parts.engine.now() >= until) throw new MeshError("TIMEOUT", `there was no route to ${id} within ${options.timeout ?? CALL} ms`, { data: { node: id } });
+      if (this.#parts.engine.now() >= until)
+        throw new MeshError("TIMEOUT", `there was no route to ${id} within ${options.timeout ?? CALL} ms`, { data: { node: id } });
       await abortable(this.#parts.changes.next(until), options.signal);
       this.#checkOpen();
     }
@@ -113,7 +114,9 @@ export class Node implements MeshNode {
     if (options.signal?.aborted === true) throw aborted(options.signal);
     if (options.detach === true) return await this.#sendByKeeper(target, directive, payload, options);
     if (to.type !== "node") {
-      return to.type === "all" ? await this.#sendToAll(target, to.group, directive, payload, options) : await this.#sendToAny(target, to.group, directive, payload, options);
+      return to.type === "all"
+        ? await this.#sendToAll(target, to.group, directive, payload, options)
+        : await this.#sendToAny(target, to.group, directive, payload, options);
     }
     await this.#settled(to.node, options.signal);
     if (!this.#mayWait(options)) this.#checkKnown(to.node);
@@ -187,7 +190,9 @@ export class Node implements MeshNode {
 
   #checkKnown(node: NodeId): void {
     if (node === this.id || this.#parts.engine.routing.known(node)) return;
-    throw new MeshError("UNKNOWN_NODE", `the mesh has not heard of a node "${node}"; with a time to live given, a message waits for it`, { data: { node } });
+    throw new MeshError("UNKNOWN_NODE", `the mesh has not heard of a node "${node}"; with a time to live given, a message waits for it`, {
+      data: { node },
+    });
   }
 
   #mayWait(options: SendOptions): boolean {
@@ -207,7 +212,13 @@ export class Node implements MeshNode {
     }
   }
 
-  async #sendToAll(target: string, group: string, directive: string, payload: SendPayload | undefined, options: SendOptions): Promise<Work> {
+  async #sendToAll(
+    target: string,
+    group: string,
+    directive: string,
+    payload: SendPayload | undefined,
+    options: SendOptions,
+  ): Promise<Work> {
     await this.#settled(undefined, options.signal);
     const members = this.#parts.engine.routing.members(group);
     if (members.length === 0) throw unknownGroup(group);
@@ -217,11 +228,21 @@ export class Node implements MeshNode {
     const works = members.map(({ node }) => this.#parts.sender.send(node, directive, payload, options));
     for (const work of works) cancelOnAbort(work, options.signal);
     const group_ = new GroupWork(target, works);
-    if (options.waitFor !== "sent") await abortable(Promise.allSettled(works.map((work) => (options.waitFor === "parked" ? work.parkedOrAccepted() : work.accepted()))), options.signal);
+    if (options.waitFor !== "sent")
+      await abortable(
+        Promise.allSettled(works.map((work) => (options.waitFor === "parked" ? work.parkedOrAccepted() : work.accepted()))),
+        options.signal,
+      );
     return group_;
   }
 
-  async #sendToAny(target: string, group: string, directive: string, payload: SendPayload | undefined, options: SendOptions): Promise<Work> {
+  async #sendToAny(
+    target: string,
+    group: string,
+    directive: string,
+    payload: SendPayload | undefined,
+    options: SendOptions,
+  ): Promise<Work> {
     await this.#settled(undefined, options.signal);
     const { engine, sender, changes, ttl } = this.#parts;
     const members = () => engine.routing.members(group);
@@ -287,12 +308,14 @@ export class Node implements MeshNode {
       const answered = new Promise<{ rtt: number; reply: EchoReply }>((resolve, reject) => {
         // Asked again at growing distances: the way back may be known there a moment later than the way there is here.
         const ask = (wait: number): void => {
-          if (engine.now() >= until) return reject(new MeshError("TIMEOUT", `${node} did not answer within ${timeout} ms`, { data: { node } }));
+          if (engine.now() >= until)
+            return reject(new MeshError("TIMEOUT", `${node} did not answer within ${timeout} ms`, { data: { node } }));
           const id = v4() as MessageId;
           const sentAt = engine.now();
           asked.push(id);
           this.#echoes.set(id, (reply) => resolve({ rtt: engine.now() - sentAt, reply }));
-          if (!engine.delivery.echo.ask(id, node, reach)) return reject(new MeshError("NO_ROUTE", `there is no route to ${node}`, { data: { node } }));
+          if (!engine.delivery.echo.ask(id, node, reach))
+            return reject(new MeshError("NO_ROUTE", `there is no route to ${node}`, { data: { node } }));
           engine.poke();
           timer = setTimeout(() => ask(wait * 2), Math.max(0, Math.min(wait, until - engine.now())));
         };
@@ -321,4 +344,3 @@ function unknownGroup(group: string): MeshError {
 function isStream(payload: SendPayload | undefined): boolean {
   return typeof payload === "object" && payload !== null && Symbol.asyncIterator in payload;
 }
-

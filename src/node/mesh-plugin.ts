@@ -21,7 +21,13 @@ export function meshPlugin(sources: MeshPluginSources): PluginDefinition {
     concurrency: 64,
     actions: {
       status: async () => ({ ...sources.node().status() }),
-      info: async () => ({ node: sources.node().id, version: sources.version, dataDir: sources.dataDir, pid: process.pid, host: hostname() }),
+      info: async () => ({
+        node: sources.node().id,
+        version: sources.version,
+        dataDir: sources.dataDir,
+        pid: process.pid,
+        host: hostname(),
+      }),
       async *queue() {
         for (const entry of sources.node().queue()) yield { ...entry };
       },
@@ -62,7 +68,8 @@ function strings(value: unknown): string[] {
 /** Sends a message on behalf of a sender that will not stay, and holds its outcome. */
 async function keep(input: Input, context: Context, node: MeshNode): Promise<{ id: string; node: string; ttl: number; parked: boolean }> {
   const { "keep-target": target, "keep-directive": directive, "keep-options": options = "{}" } = context.headers;
-  if (target === undefined || directive === undefined) throw new MeshError("INVALID_ARGUMENT", "a message to keep has a target and a directive");
+  if (target === undefined || directive === undefined)
+    throw new MeshError("INVALID_ARGUMENT", "a message to keep has a target and a directive");
   const work = await node.send(target, directive, await input.bytes(), { ...readOptions(options), waitFor: "parked" });
   if (!isMessageId(work.id)) throw new MeshError("INVALID_ARGUMENT", "a message that is kept goes to one node");
   const waits = node.queue().find(({ id }) => id === work.id);
@@ -72,11 +79,18 @@ async function keep(input: Input, context: Context, node: MeshNode): Promise<{ i
 function readOptions(text: string): SendOptions {
   const value: unknown = JSON.parse(text);
   if (typeof value !== "object" || value === null) return {};
-  const number = (key: "ttl" | "deadline"): object => (key in value && typeof value[key as never] === "number" ? { [key]: value[key as never] } : {});
+  const number = (key: "ttl" | "deadline"): object =>
+    key in value && typeof value[key as never] === "number" ? { [key]: value[key as never] } : {};
   return {
     ...number("ttl"),
     ...number("deadline"),
     ...("durable" in value && value.durable === true ? { durable: true } : {}),
-    ...("headers" in value && typeof value.headers === "object" && value.headers !== null ? { headers: Object.fromEntries(Object.entries(value.headers).filter((entry): entry is [string, string] => typeof entry[1] === "string")) } : {}),
+    ...("headers" in value && typeof value.headers === "object" && value.headers !== null
+      ? {
+          headers: Object.fromEntries(
+            Object.entries(value.headers).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+          ),
+        }
+      : {}),
   };
 }

@@ -37,7 +37,10 @@ export class NodePlugins {
   private constructor(options: NodePluginsOptions) {
     this.#options = options;
     const own = [options.builtin, ...options.definitions].map((definition) => checkDefinition(definition, definition.name));
-    const facts = (definition: PluginDefinition): PluginFacts => ({ ...factsOf(definition, VERSION), ...(definition.name === options.builtin.name && { apart: true }) });
+    const facts = (definition: PluginDefinition): PluginFacts => ({
+      ...factsOf(definition, VERSION),
+      ...(definition.name === options.builtin.name && { apart: true }),
+    });
     this.#own = new Map(own.map((definition) => [definition.name, { definition, options: undefined, facts: facts(definition) }]));
     this.#registry = new PluginRegistry({
       pluginDir: join(options.dataDir, "plugins"),
@@ -75,11 +78,14 @@ export class NodePlugins {
     const ready = new Map<string, OwnPlugin>([...this.#registry.plugins, ...this.#own]);
     host.setPlugins(ready);
     const facts = [...ready.values()].map((plugin) => plugin.facts);
-    const advertised = facts.filter(({ name }) => name !== builtin.name).map(({ name, version, actions }) => ({ name, version, actions: [...actions.keys()] }));
+    const advertised = facts
+      .filter(({ name }) => name !== builtin.name)
+      .map(({ name, version, actions }) => ({ name, version, actions: [...actions.keys()] }));
     this.#options.onChange(facts, advertised);
     const problems = this.#registry.problems.map(({ error }) => error.message);
     for (const problem of problems) log.warn({ event: "plugin-left-out", error: problem }, "plugin left out");
     this.#options.onProblems(problems);
-    if (advertised.length > 0) log.info({ event: "plugins", plugins: advertised.map(({ name, version }) => `${name}@${version}`) }, "plugins");
+    if (advertised.length > 0)
+      log.info({ event: "plugins", plugins: advertised.map(({ name, version }) => `${name}@${version}`) }, "plugins");
   }
 }

@@ -5,7 +5,9 @@ import { LIMITS } from "../core/limits.ts";
 import type { SendPayload } from "./api.ts";
 
 /** A payload that travels in the message, or one that follows as a stream. */
-export type Prepared = { readonly type: "inline"; readonly bytes: Uint8Array } | { readonly type: "stream"; readonly source: AsyncIterable<Uint8Array> };
+export type Prepared =
+  | { readonly type: "inline"; readonly bytes: Uint8Array }
+  | { readonly type: "stream"; readonly source: AsyncIterable<Uint8Array> };
 
 /** Throws INVALID_ARGUMENT for what cannot be sent. */
 export function preparePayload(payload: SendPayload | undefined): Prepared {

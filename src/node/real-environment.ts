@@ -29,7 +29,10 @@ export function realEnvironment(transports: Transports, store: Store): Environme
         if (abort.signal.aborted) pipe?.close(true);
         else done(error === undefined ? undefined : toMeshError(error, "CONNECT_FAILED"), pipe);
       };
-      transports.dial(url, { signal: abort.signal }).then((pipe) => settle(undefined, pipe), (error: unknown) => settle(error, undefined));
+      transports.dial(url, { signal: abort.signal }).then(
+        (pipe) => settle(undefined, pipe),
+        (error: unknown) => settle(error, undefined),
+      );
       return () => abort.abort();
     },
     store,

@@ -13,7 +13,15 @@ export interface ResponseHandlers {
   onEnd(end: WorkEnd): void;
 }
 
-type Open = { readonly type: "stream"; readonly body: StreamedBody } | { readonly type: "gather"; readonly content: Content; readonly channel: string | undefined; readonly parts: Uint8Array[]; size: number };
+type Open =
+  | { readonly type: "stream"; readonly body: StreamedBody }
+  | {
+      readonly type: "gather";
+      readonly content: Content;
+      readonly channel: string | undefined;
+      readonly parts: Uint8Array[];
+      size: number;
+    };
 
 /** Turns the bytes of a response stream into responses. */
 export class ResponseReader {
@@ -112,6 +120,7 @@ export class ResponseReader {
     this.#open = undefined;
     this.#consumed(size);
     if (open?.type === "stream") open.body.finish();
-    if (open?.type === "gather") this.#handlers.onResponse(new WorkResponse(this.#serial, open.channel, open.content, concat(open.parts)), 0);
+    if (open?.type === "gather")
+      this.#handlers.onResponse(new WorkResponse(this.#serial, open.channel, open.content, concat(open.parts)), 0);
   }
 }

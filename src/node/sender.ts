@@ -45,7 +45,10 @@ export class Sender {
     const open = options.input === "open";
     const streamed = open || prepared.type === "stream";
     if (streamed && options.durable === true) {
-      throw new MeshError("TOO_LARGE", `a durable message carries its payload with it: at most ${LIMITS.inlinePayload} bytes, and no open input`);
+      throw new MeshError(
+        "TOO_LARGE",
+        `a durable message carries its payload with it: at most ${LIMITS.inlinePayload} bytes, and no open input`,
+      );
     }
     const id = this.#engine.delivery.origin.send(this.#engine.now(), {
       node,
@@ -166,7 +169,8 @@ async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 /** Throws INVALID_ARGUMENT where `directive` is not of the form `plugin:action`. */
 export function checkDirective(directive: string): void {
-  if (!DIRECTIVE.test(directive)) throw new MeshError("INVALID_ARGUMENT", `"${directive}" is no directive: write plugin:action, as in echo:run`);
+  if (!DIRECTIVE.test(directive))
+    throw new MeshError("INVALID_ARGUMENT", `"${directive}" is no directive: write plugin:action, as in echo:run`);
 }
 
 function checkTime(value: number | undefined, name: string): number | undefined {

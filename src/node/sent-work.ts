@@ -46,7 +46,10 @@ export class SentWork implements Work {
   readonly #wakes: (() => void)[] = [];
   #outcome: Outcome | undefined;
 
-  constructor(facts: { readonly id: MessageId; readonly node: NodeId; readonly directive: string; readonly now: number }, port: SentWorkPort) {
+  constructor(
+    facts: { readonly id: MessageId; readonly node: NodeId; readonly directive: string; readonly now: number },
+    port: SentWorkPort,
+  ) {
     this.id = facts.id;
     this.node = facts.node;
     this.directive = facts.directive;
@@ -231,7 +234,10 @@ export class SentWork implements Work {
 
 function failureOf(end: WorkEnd): MeshError | undefined {
   if (end.state === "succeeded") return undefined;
-  if (end.error !== undefined) return end.exitCode === undefined ? end.error : new MeshError(end.error.code, end.error.message, { data: { ...end.error.data, exitCode: end.exitCode } });
+  if (end.error !== undefined)
+    return end.exitCode === undefined
+      ? end.error
+      : new MeshError(end.error.code, end.error.message, { data: { ...end.error.data, exitCode: end.exitCode } });
   return new MeshError(end.state === "cancelled" ? "CANCELLED" : "WORK_FAILED", `the work ${end.state}`);
 }
 

@@ -98,7 +98,7 @@ function works({ sender, worker }: StatusSources, now: number): readonly WorkSta
     id: work.id as string,
     directive: work.directive,
     role: "sender" as const,
-    peer: work.node as NodeId as string,
+    peer: work.node as string,
     state: work.state,
     responses: work.responses,
     since: seconds(now - work.startedAt),

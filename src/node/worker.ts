@@ -120,7 +120,9 @@ export class Worker implements Wakeable {
 
   #request(request: WorkRequest): void {
     const engine = this.#engine();
-    const payload = request.streamed ? new PayloadStream((count) => engine.delivery.destination.consumed(engine.now(), request.id, count)) : undefined;
+    const payload = request.streamed
+      ? new PayloadStream((count) => engine.delivery.destination.consumed(engine.now(), request.id, count))
+      : undefined;
     this.#jobs.set(request.id, { request, since: engine.now(), state: "queued", payload, ready: [] });
     this.#step({
       type: "request",
@@ -164,7 +166,9 @@ export class Worker implements Wakeable {
       case "ended":
         return this.#end(effect);
       case "ignores-abort": {
-        const error = new MeshError("WORK_FAILED", `the work ${effect.id} goes on ${effect.after} ms after it was told to stop`, { data: { id: effect.id } });
+        const error = new MeshError("WORK_FAILED", `the work ${effect.id} goes on ${effect.after} ms after it was told to stop`, {
+          data: { id: effect.id },
+        });
         return this.#options.onWarning("a plugin ignores that its work was ended", error);
       }
       case "load":
@@ -290,4 +294,3 @@ class PayloadStream {
     if (this.#whole && this.#waiting.length === 0 && !this.readable.destroyed) this.readable.push(null);
   }
 }
-

@@ -84,8 +84,8 @@ export function testPlugin<Options>(
   const parsed = definition.options === undefined ? options : definition.options.parse(options);
   const facts = factsOf(definition, "0.0.0");
   return {
-    start: async () => void (await definition.start?.(parsed)),
-    stop: async () => void (await definition.stop?.()),
+    start: async () => await definition.start?.(parsed),
+    stop: async () => await definition.stop?.(),
     run: async (action, payload = "", run = {}) => {
       if (!facts.actions.has(action)) throw new MeshError("UNKNOWN_ACTION", `plugin "${definition.name}" has no action "${action}"`);
       const sink = new Collector();

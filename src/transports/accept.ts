@@ -23,7 +23,12 @@ export async function listenTcp(url: MeshUrl, handlers: ListenHandlers, options:
   const trouble = new Trouble(url, handlers);
   server.on("connection", (socket) => {
     // Without an address it is gone already.
-    if (socket.remoteAddress === undefined || !trouble.hasSpareDescriptor() || handlers.admit?.(hostOf(socket)) === false || options.handshakes?.begin(socket) === false) {
+    if (
+      socket.remoteAddress === undefined ||
+      !trouble.hasSpareDescriptor() ||
+      handlers.admit?.(hostOf(socket)) === false ||
+      options.handshakes?.begin(socket) === false
+    ) {
       socket.destroy();
       return;
     }

@@ -39,7 +39,11 @@ export function encodeAcknowledgements(list: readonly Acknowledgement[]): Uint8A
   for (const entry of list) {
     writeMessageId(frame, at, entry.id);
     const flags =
-      (entry.upward ? UPWARD : 0) | (entry.gap ? GAP : 0) | (entry.probed ? PROBED : 0) | (entry.done ? DONE : 0) | (entry.detached ? DETACHED : 0);
+      (entry.upward ? UPWARD : 0) |
+      (entry.gap ? GAP : 0) |
+      (entry.probed ? PROBED : 0) |
+      (entry.done ? DONE : 0) |
+      (entry.detached ? DETACHED : 0);
     view.setUint8(at + 16, flags);
     view.setUint16(at + 18, entry.generation);
     view.setUint32(at + 20, entry.window);

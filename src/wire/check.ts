@@ -31,7 +31,7 @@ export class Fields {
   number(key: string, minimum = 0, maximum = Number.MAX_SAFE_INTEGER): number {
     const value = this.#map[key];
     if (typeof value !== "number" || !(value >= minimum && value <= maximum)) this.#wrong(key);
-    return value as number;
+    return value;
   }
 
   integer(key: string, minimum = 0, maximum = Number.MAX_SAFE_INTEGER): number {
@@ -43,14 +43,14 @@ export class Fields {
   string(key: string, limit = 256): string {
     const value = this.#map[key];
     if (typeof value !== "string" || value.length > limit) this.#wrong(key);
-    return value as string;
+    return value;
   }
 
   boolean(key: string): boolean {
     const value = this.#map[key];
     if (value === undefined) return false;
     if (typeof value !== "boolean") this.#wrong(key);
-    return value as boolean;
+    return value;
   }
 
   nodeId(key: string): NodeId {

@@ -52,7 +52,8 @@ function plain(value: unknown): Plain {
   if (value instanceof Map) {
     const object = Object.create(null) as { [key: string]: Plain };
     for (const [key, entry] of value) {
-      if (typeof key !== "string" || !KEY.test(key) || RESERVED.has(key)) throw new MeshError("PROTOCOL_ERROR", "metadata with a key that is no name");
+      if (typeof key !== "string" || !KEY.test(key) || RESERVED.has(key))
+        throw new MeshError("PROTOCOL_ERROR", "metadata with a key that is no name");
       object[key] = plain(entry);
     }
     return object;
@@ -84,7 +85,8 @@ function checkShape(bytes: Uint8Array): void {
   };
   const open = (count: number): void => {
     elements += count;
-    if (count > 2 * LIMITS.decodeKeys || elements > 16 * LIMITS.decodeKeys) throw new MeshError("PROTOCOL_ERROR", "metadata with too many keys");
+    if (count > 2 * LIMITS.decodeKeys || elements > 16 * LIMITS.decodeKeys)
+      throw new MeshError("PROTOCOL_ERROR", "metadata with too many keys");
     if (left.length >= LIMITS.decodeDepth) throw new MeshError("PROTOCOL_ERROR", "metadata that is nested too deeply");
     left.push(count);
   };
@@ -104,20 +106,60 @@ function checkShape(bytes: Uint8Array): void {
     else if (tag <= 0xbf) skip(tag & 31);
     else {
       switch (tag) {
-        case 0xc0: case 0xc2: case 0xc3: break;
-        case 0xc4: case 0xd9: skip(size(1)); break;
-        case 0xc5: case 0xda: skip(size(2)); break;
-        case 0xc6: case 0xdb: skip(size(4)); break;
-        case 0xca: case 0xce: case 0xd2: skip(4); break;
-        case 0xcb: case 0xcf: case 0xd3: skip(8); break;
-        case 0xcc: case 0xd0: skip(1); break;
-        case 0xcd: case 0xd1: skip(2); break;
-        case 0xdc: open(size(2)); break;
-        case 0xdd: open(size(4)); break;
-        case 0xde: open(2 * size(2)); break;
-        case 0xdf: open(2 * size(4)); break;
-        case 0xd4: if (view.byteLength > at && view.getUint8(at) === 0) { skip(2); break; } throw new MeshError("PROTOCOL_ERROR", "metadata with an extension type");
-        default: throw new MeshError("PROTOCOL_ERROR", "metadata with an extension type");
+        case 0xc0:
+        case 0xc2:
+        case 0xc3:
+          break;
+        case 0xc4:
+        case 0xd9:
+          skip(size(1));
+          break;
+        case 0xc5:
+        case 0xda:
+          skip(size(2));
+          break;
+        case 0xc6:
+        case 0xdb:
+          skip(size(4));
+          break;
+        case 0xca:
+        case 0xce:
+        case 0xd2:
+          skip(4);
+          break;
+        case 0xcb:
+        case 0xcf:
+        case 0xd3:
+          skip(8);
+          break;
+        case 0xcc:
+        case 0xd0:
+          skip(1);
+          break;
+        case 0xcd:
+        case 0xd1:
+          skip(2);
+          break;
+        case 0xdc:
+          open(size(2));
+          break;
+        case 0xdd:
+          open(size(4));
+          break;
+        case 0xde:
+          open(2 * size(2));
+          break;
+        case 0xdf:
+          open(2 * size(4));
+          break;
+        case 0xd4:
+          if (view.byteLength > at && view.getUint8(at) === 0) {
+            skip(2);
+            break;
+          }
+          throw new MeshError("PROTOCOL_ERROR", "metadata with an extension type");
+        default:
+          throw new MeshError("PROTOCOL_ERROR", "metadata with an extension type");
       }
     }
   }

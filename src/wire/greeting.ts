@@ -50,7 +50,7 @@ export function encodeHello(greeting: Greeting): Uint8Array {
   prefix[MAGIC.length] = greeting.versionMajor;
   prefix[MAGIC.length + 1] = greeting.versionMinor;
   const { versionMajor: _major, versionMinor: _minor, ...fields } = greeting;
-  const body = concat([prefix, encode(fields as { readonly [key: string]: Plain })]);
+  const body = concat([prefix, encode(fields)]);
   if (body.length + LINK_HEADER > LIMITS.greetingFrame) {
     throw new MeshError(
       "TOO_LARGE",

@@ -31,7 +31,8 @@ export function encodeMetadata(sender: NodeId, directive: string, headers: Reado
   const fields: { [key: string]: Plain } = { s: sender, d: directive };
   if (Object.keys(headers).length > 0) fields["h"] = headers;
   const bytes = encode(fields);
-  if (bytes.length > LIMITS.metadata) throw new MeshError("TOO_LARGE", `directive and headers of ${bytes.length} bytes are over the limit of ${LIMITS.metadata}`);
+  if (bytes.length > LIMITS.metadata)
+    throw new MeshError("TOO_LARGE", `directive and headers of ${bytes.length} bytes are over the limit of ${LIMITS.metadata}`);
   return bytes;
 }
 
@@ -53,7 +54,8 @@ export function readMessage(frame: Uint8Array, start: number, end: number): Mess
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const metadataAt = start + METADATA_AT;
   const length = view.getUint16(start + ROUTED_HEADER + 8);
-  if (length > LIMITS.metadata) throw new MeshError("TOO_LARGE", `directive and headers of ${length} bytes are over the limit of ${LIMITS.metadata}`);
+  if (length > LIMITS.metadata)
+    throw new MeshError("TOO_LARGE", `directive and headers of ${length} bytes are over the limit of ${LIMITS.metadata}`);
   const payloadAt = metadataAt + length;
   if (payloadAt > end) throw new MeshError("PROTOCOL_ERROR", "a message whose metadata is longer than it");
   const deadline = view.getUint32(start + ROUTED_HEADER + 4);

@@ -45,14 +45,26 @@ const BARE_HEAD = new Uint8Array(RECORD_HEADER);
 const BARE_VIEW = new DataView(BARE_HEAD.buffer);
 
 /** Header and, if there is a channel, its name; the payload is to follow. What is returned is valid until the next call: it is written at once. */
-export function recordHead(type: "response" | "begin" | "chunk", content: Content, channel: string | undefined, length: number, whole = false): Uint8Array {
+export function recordHead(
+  type: "response" | "begin" | "chunk",
+  content: Content,
+  channel: string | undefined,
+  length: number,
+  whole = false,
+): Uint8Array {
   if (channel === undefined) {
     writeRecordHeader(BARE_VIEW, 0, type, CONTENT.indexOf(content) | (whole ? WHOLE : 0), length);
     return BARE_HEAD;
   }
   const label = concat([Uint8Array.of(channel.length), utf8(channel)]);
   const head = new Uint8Array(RECORD_HEADER + label.length);
-  writeRecordHeader(new DataView(head.buffer), 0, type, CONTENT.indexOf(content) | HAS_CHANNEL | (whole ? WHOLE : 0), label.length + length);
+  writeRecordHeader(
+    new DataView(head.buffer),
+    0,
+    type,
+    CONTENT.indexOf(content) | HAS_CHANNEL | (whole ? WHOLE : 0),
+    label.length + length,
+  );
   head.set(label, RECORD_HEADER);
   return head;
 }
@@ -90,7 +102,8 @@ export class RecordReader {
     let at = 0;
     while (data.length - at >= RECORD_HEADER) {
       const length = view.getUint32(at + 4);
-      if (length > LIMITS.record) throw new MeshError("TOO_LARGE", `a response record of ${length} bytes is over the limit of ${LIMITS.record}`);
+      if (length > LIMITS.record)
+        throw new MeshError("TOO_LARGE", `a response record of ${length} bytes is over the limit of ${LIMITS.record}`);
       const size = RECORD_HEADER + length;
       if (data.length - at < size) break;
       const record = readRecord(data, view, at, at + size);
@@ -140,7 +153,8 @@ function contentOf(flags: number): Content {
 function readEnd(bytes: Uint8Array): WorkEnd {
   const fields = new Fields(decode(bytes), "the end of a work");
   const state = fields.string("s", 16);
-  if (state !== "succeeded" && state !== "failed" && state !== "cancelled") throw new MeshError("PROTOCOL_ERROR", "a work that ended in no known state");
+  if (state !== "succeeded" && state !== "failed" && state !== "cancelled")
+    throw new MeshError("PROTOCOL_ERROR", "a work that ended in no known state");
   return {
     state,
     responses: fields.integer("n"),

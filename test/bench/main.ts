@@ -13,7 +13,9 @@ const measures = MEASURES.map((make) => make(values.quick)).filter(({ name }) =>
 const unknown = positionals.filter((name) => !measures.some((measure) => measure.name === name));
 
 if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
-  process.stderr.write(`usage: npm run bench -- [NAME...] [--quick] [--rounds N] [--json]\nnames: ${MEASURES.map((make) => make(true).name).join(" ")}\n`);
+  process.stderr.write(
+    `usage: npm run bench -- [NAME...] [--quick] [--rounds N] [--json]\nnames: ${MEASURES.map((make) => make(true).name).join(" ")}\n`,
+  );
   process.exit(2);
 }
 
@@ -26,7 +28,9 @@ function print(rows: readonly Row[]): void {
   for (const { contender, value, unit, median, minimum, maximum, ratio } of rows) {
     const name = value === "rate" ? contender : `${contender} ${value}`;
     const range = `${pretty(minimum)} to ${pretty(maximum)}`;
-    process.stdout.write(`  ${name.padEnd(16)} ${pretty(median).padStart(12)} ${unit.padEnd(10)} ${range.padEnd(28)} x${ratio.toFixed(3)}\n`);
+    process.stdout.write(
+      `  ${name.padEnd(16)} ${pretty(median).padStart(12)} ${unit.padEnd(10)} ${range.padEnd(28)} x${ratio.toFixed(3)}\n`,
+    );
   }
 }
 

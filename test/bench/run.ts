@@ -32,7 +32,9 @@ export async function runMeasure(measure: Measure, contenders: Contenders, round
       const sample = await run(contenders);
       const { messages, bytes } = measure.expected;
       if (sample.messages !== messages || sample.bytes !== bytes) {
-        throw new Error(`${measure.name}, ${name}: ${sample.messages} messages and ${sample.bytes} bytes arrived, of ${messages} and ${bytes}`);
+        throw new Error(
+          `${measure.name}, ${name}: ${sample.messages} messages and ${sample.bytes} bytes arrived, of ${messages} and ${bytes}`,
+        );
       }
       if (round > 0) samples.get(name)?.push(sample);
     }

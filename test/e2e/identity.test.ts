@@ -61,7 +61,17 @@ describe("a node that comes back", () => {
 });
 
 describe("a second live node with a taken id", () => {
-  const second = (peer: string): readonly string[] => ["node", "--id", "worker", "--data-dir", `${mesh.folder}/second`, "--no-listen", "--peer", peer, "--json"];
+  const second = (peer: string): readonly string[] => [
+    "node",
+    "--id",
+    "worker",
+    "--data-dir",
+    `${mesh.folder}/second`,
+    "--no-listen",
+    "--peer",
+    peer,
+    "--json",
+  ];
 
   /** The elder answers, and is the same process as before. */
   async function elderGoesOn(): Promise<void> {

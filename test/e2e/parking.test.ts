@@ -53,10 +53,14 @@ describe("a message whose only relay is gone", () => {
 
     await mesh.restart("relay");
     await until(async () => ((await mesh.status(url())).parked.messages === 0 ? true : undefined), 20_000, "the queue is empty");
-    const { value: accepted } = await until(() => {
-      const ids = mesh.log("worker").filter(({ event }) => event === "work-ended");
-      return ids.length >= 3 ? ids : undefined;
-    }, 10_000, "the worker ran all three");
+    const { value: accepted } = await until(
+      () => {
+        const ids = mesh.log("worker").filter(({ event }) => event === "work-ended");
+        return ids.length >= 3 ? ids : undefined;
+      },
+      10_000,
+      "the worker ran all three",
+    );
     expect(accepted.map(({ id }) => id)).toEqual(queue.objects.map(({ id }) => id));
   });
 

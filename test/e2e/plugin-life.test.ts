@@ -23,7 +23,13 @@ afterAll(async () => {
 async function pack(version: string, greeting: string): Promise<string> {
   const folder = join(mesh.folder, `greet-${version}`);
   await mkdir(join(folder, "dist"), { recursive: true });
-  const manifest = { name: "greet-plugin", version, type: "module", keywords: ["receptor-plugin"], receptor: { plugin: "./dist/index.js", api: "^1" } };
+  const manifest = {
+    name: "greet-plugin",
+    version,
+    type: "module",
+    keywords: ["receptor-plugin"],
+    receptor: { plugin: "./dist/index.js", api: "^1" },
+  };
   await writeFile(join(folder, "package.json"), JSON.stringify(manifest));
   await writeFile(join(folder, "dist/words.js"), `export const greeting = ${JSON.stringify(greeting)};\n`);
   const code = `import { greeting } from "./words.js";

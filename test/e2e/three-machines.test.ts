@@ -54,7 +54,13 @@ describe("send all:web", () => {
     const sent = await send("all:web", "shell:run", "uptime", "--json");
     expect(sent.code, sent.stderr).toBe(0);
     for (const type of ["accepted", "response", "end"]) {
-      expect(sent.objects.filter((event) => event["type"] === type).map(({ node }) => String(node)).toSorted(), type).toEqual(MEMBERS);
+      expect(
+        sent.objects
+          .filter((event) => event["type"] === type)
+          .map(({ node }) => String(node))
+          .toSorted(),
+        type,
+      ).toEqual(MEMBERS);
     }
     for (const response of sent.objects.filter(({ type }) => type === "response")) {
       expect(response).toMatchObject({ serial: 1, text: expect.stringContaining("load average") as unknown });
@@ -73,7 +79,9 @@ describe("send all:web", () => {
 
   test("fails where a member does, and still prints the answers of the others", async () => {
     const sent = await send("all:web", "shell:run", "reboot", "--json");
-    expect(sent.objects.map(({ type, state }) => [type, state]).filter(([type]) => type === "end")).toEqual([1, 2, 3].map(() => ["end", "failed"]));
+    expect(sent.objects.map(({ type, state }) => [type, state]).filter(([type]) => type === "end")).toEqual(
+      [1, 2, 3].map(() => ["end", "failed"]),
+    );
     expect(sent.code).not.toBe(0);
     expect(sent.stdout).toContain("reboot");
   });
@@ -93,10 +101,23 @@ describe("send any:web", () => {
     // A member that joins through the others, so that the way does not lead through who is stopped.
     const door = await mesh.start("door", ["--listen", "tcp://127.0.0.1:0", "--peer", `${url}?cost=3`]);
     const doorUrl = door.listening[0] ?? "";
-    const args = ["--no-listen", "--peer", doorUrl, "--config", join(mesh.folder, "web.yaml"), "--plugin", pluginFolder("echo"), "--log-level", "debug"];
+    const args = [
+      "--no-listen",
+      "--peer",
+      doorUrl,
+      "--config",
+      join(mesh.folder, "web.yaml"),
+      "--plugin",
+      pluginFolder("echo"),
+      "--log-level",
+      "debug",
+    ];
     await mesh.start("nearest", args);
     await until(
-      async () => ((await mesh.run(["send", "any:web", "echo:run", "x", "--json", "--peer", doorUrl])).objects[0]?.["node"] === "nearest" ? true : undefined),
+      async () =>
+        (await mesh.run(["send", "any:web", "echo:run", "x", "--json", "--peer", doorUrl])).objects[0]?.["node"] === "nearest"
+          ? true
+          : undefined,
       10_000,
       "the new member is the nearest",
     );
@@ -111,7 +132,9 @@ describe("send any:web", () => {
     expect(later.code, later.stdout).toBe(0);
     await until(() => (runs("nearest", "echo:count") === 1 ? true : undefined), 5_000, "the later work ended");
     // What it was offered first was told to stop before it began: it may end there as cancelled, and never as done.
-    const done = mesh.log("nearest").filter((line) => line["event"] === "work-ended" && line["directive"] === directive && line["state"] === "succeeded");
+    const done = mesh
+      .log("nearest")
+      .filter((line) => line["event"] === "work-ended" && line["directive"] === directive && line["state"] === "succeeded");
     expect(done).toEqual([]);
     expect(MEMBERS.map((id) => runs(id, directive))).toEqual(before.map((count, index) => count + (MEMBERS[index] === "near" ? 1 : 0)));
   });

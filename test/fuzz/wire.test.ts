@@ -24,7 +24,10 @@ const advertisement = encodeAdvertisement({
   sequence: 70_000,
   boot: "0123456789abcdef".repeat(2),
   uptime: 1_000,
-  links: [{ peer: nodeId("beta"), cost: 1.5 }, { peer: nodeId("gamma"), cost: 1 }],
+  links: [
+    { peer: nodeId("beta"), cost: 1.5 },
+    { peer: nodeId("gamma"), cost: 1 },
+  ],
   groups: ["web", "db"],
   plugins: [{ name: "echo", version: "0.1.0", actions: ["run", "count"] }],
   load: { running: 1, queued: 2 },
@@ -66,13 +69,29 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
   error: { samples: [encodeError(error)], read: decodeError },
   hello: {
     samples: [
-      encodeHello({ node: nodeId("a"), instance: "0".repeat(32), versionMajor: 1, versionMinor: 0, version: "1", ephemeral: false, leaf: true, cost: 2, capabilities: ["x"], critical: ["y"], listening: ["tcp://a:1"] }),
+      encodeHello({
+        node: nodeId("a"),
+        instance: "0".repeat(32),
+        versionMajor: 1,
+        versionMinor: 0,
+        version: "1",
+        ephemeral: false,
+        leaf: true,
+        cost: 2,
+        capabilities: ["x"],
+        critical: ["y"],
+        listening: ["tcp://a:1"],
+      }),
     ],
     read: decodeHello,
   },
   keepalive: { samples: [encodeKeepalive(12.5)], read: decodeKeepalive },
   acknowledgements: {
-    samples: [encodeAcknowledgements([{ id, upward: true, gap: true, probed: false, done: true, detached: false, generation: 3, offset: 2 ** 40, window: 9 }])],
+    samples: [
+      encodeAcknowledgements([
+        { id, upward: true, gap: true, probed: false, done: true, detached: false, generation: 3, offset: 2 ** 40, window: 9 },
+      ]),
+    ],
     read: (bytes) => decodeAcknowledgements(bytes, 0, bytes.length, () => undefined),
   },
   message: {
@@ -81,7 +100,10 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
   },
   advertisement: { samples: [advertisement], read: decodeAdvertisement },
   envelope: { samples: [advertisement], read: decodeEnvelope },
-  digest: { samples: encodeDigest([{ high: 1, low: 2, epoch: 3, sequence: 4, boot: 5 }]), read: (bytes) => readDigest(bytes, () => undefined) },
+  digest: {
+    samples: encodeDigest([{ high: 1, low: 2, epoch: 3, sequence: 4, boot: 5 }]),
+    read: (bytes) => readDigest(bytes, () => undefined),
+  },
   pull: { samples: [encodePull(1, [{ high: 1, low: 2 }])], read: (bytes) => readPull(bytes, () => undefined) },
   batch: { samples: [first(batch.finish())], read: (bytes) => readBatch(bytes, () => undefined) },
   records: {
@@ -114,8 +136,11 @@ for (const [name, { samples, read }] of Object.entries(DECODERS)) {
     it("throws nothing but PROTOCOL_ERROR, TOO_LARGE and UNSUPPORTED, soon, whatever it is given", () => {
       fc.assert(
         fc.property(mutation, ({ like, random, value, changes, cut, tail }) => {
-          const model = random ?? (value === null ? samples[like % samples.length] : encode(value as never)) ?? EMPTY;
-          const bytes = new Uint8Array([...model.subarray(0, cut > 350 ? cut - 350 : model.length), ...tail.subarray(0, like % 3 === 0 ? tail.length : 0)]);
+          const model = random ?? (value === null ? samples[like % samples.length] : encode(value)) ?? EMPTY;
+          const bytes = new Uint8Array([
+            ...model.subarray(0, cut > 350 ? cut - 350 : model.length),
+            ...tail.subarray(0, like % 3 === 0 ? tail.length : 0),
+          ]);
           for (const { at, byte } of changes) if (bytes.length > 0) bytes[at % bytes.length] = byte;
           onlyTyped(PROTOCOL, () => read(bytes));
         }),
@@ -127,7 +152,12 @@ for (const [name, { samples, read }] of Object.entries(DECODERS)) {
 
 describe("RecordReader", () => {
   const record = fc.oneof(
-    fc.record({ type: fc.constantFrom("response", "chunk"), content: fc.constantFrom("bytes", "text", "json"), channel: fc.option(fc.constantFrom("out", "err"), { nil: undefined }), payload: fc.uint8Array({ maxLength: 200 }) }),
+    fc.record({
+      type: fc.constantFrom("response", "chunk"),
+      content: fc.constantFrom("bytes", "text", "json"),
+      channel: fc.option(fc.constantFrom("out", "err"), { nil: undefined }),
+      payload: fc.uint8Array({ maxLength: 200 }),
+    }),
     fc.constantFrom("finish", "running", "end"),
   );
 
@@ -137,10 +167,16 @@ describe("RecordReader", () => {
         const parts: Uint8Array[] = [];
         for (const one of list) {
           if (typeof one === "string") {
-            parts.push(one === "finish" ? finishRecord() : one === "running" ? runningRecord() : endRecord({ state: "succeeded", responses: 1, exitCode: undefined, error: undefined }));
+            parts.push(
+              one === "finish"
+                ? finishRecord()
+                : one === "running"
+                  ? runningRecord()
+                  : endRecord({ state: "succeeded", responses: 1, exitCode: undefined, error: undefined }),
+            );
           } else {
             const type = one.type === "chunk" ? "chunk" : "response";
-            parts.push(recordHead(type, one.content as "bytes", type === "chunk" ? undefined : one.channel, one.payload.length), one.payload);
+            parts.push(recordHead(type, one.content, type === "chunk" ? undefined : one.channel, one.payload.length), one.payload);
           }
         }
         const all = Buffer.concat(parts);

@@ -1,4 +1,4 @@
-import { MeshError } from "../../src/core/errors.ts";
+import type { MeshError } from "../../src/core/errors.ts";
 import { type MessageId, type NodeId, nodeId } from "../../src/core/ids.ts";
 import type { WorkRequest } from "../../src/delivery/ports.ts";
 import { Engine } from "../../src/node/engine.ts";
@@ -30,7 +30,11 @@ export class SimNode {
   /** Added to wall time. */
   wallOffset = 0;
 
-  constructor(id: string, peers: readonly string[], world: { clock: VirtualClock; network: SimNetwork; random: () => number; witness: Witness }) {
+  constructor(
+    id: string,
+    peers: readonly string[],
+    world: { clock: VirtualClock; network: SimNetwork; random: () => number; witness: Witness },
+  ) {
     this.id = nodeId(id);
     this.peers = peers;
     this.#clock = world.clock;

@@ -110,7 +110,8 @@ export class World {
       if (!node.up) return;
       const wipe = this.random() < 0.1;
       this.tell(`${node.id} crashes${wipe ? " and loses its disk" : ""}`);
-      for (const sent of this.sent.values()) if (sent.from === node && sent.outcomes.length === 0 && !(sent.durable && !wipe && node.hasStored(sent.id))) sent.orphan = true;
+      for (const sent of this.sent.values())
+        if (sent.from === node && sent.outcomes.length === 0 && !(sent.durable && !wipe && node.hasStored(sent.id))) sent.orphan = true;
       node.crash(wipe);
       if (this.random() < 0.2) node.wallOffset += (this.random() - 0.5) * 7_200_000;
       this.clock.after(200 + this.random() * 8_000, () => {

@@ -63,7 +63,15 @@ export class ProcessMesh {
 
   /** Starts `receptor node` and resolves at its ready line; rejects with what it said instead. `unnamed`: it makes its own id. */
   async start(id: string, args: readonly string[] = [], options: { readonly unnamed?: boolean } = {}): Promise<Ready> {
-    const all = ["node", ...(options.unnamed === true ? [] : ["--id", id]), "--data-dir", this.dataDir(id), "--log-format", "json", ...args];
+    const all = [
+      "node",
+      ...(options.unnamed === true ? [] : ["--id", id]),
+      "--data-dir",
+      this.dataDir(id),
+      "--log-format",
+      "json",
+      ...args,
+    ];
     const child = spawn(process.execPath, [COMMAND, ...all], { cwd: this.folder, env: environment(), stdio: ["ignore", "pipe", "pipe"] });
     const running: Running = { child, args, lines: [], ready: undefined };
     this.#nodes.set(id, running);
@@ -90,7 +98,9 @@ export class ProcessMesh {
   }
 
   log(id: string): readonly Record<string, unknown>[] {
-    return this.#running(id).lines.map(parse).filter((line) => line !== undefined);
+    return this.#running(id)
+      .lines.map(parse)
+      .filter((line) => line !== undefined);
   }
 
   pid(id: string): number {
@@ -119,9 +129,16 @@ export class ProcessMesh {
   }
 
   /** Runs `receptor ARGS` to its end. */
-  async run(args: readonly string[], options: { readonly input?: string | Buffer; readonly timeout?: number; readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}): Promise<Ran> {
+  async run(
+    args: readonly string[],
+    options: { readonly input?: string | Buffer; readonly timeout?: number; readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+  ): Promise<Ran> {
     const started = performance.now();
-    const child = spawn(process.execPath, [COMMAND, ...args], { cwd: options.cwd ?? this.folder, env: { ...environment(), ...options.env }, stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [COMMAND, ...args], {
+      cwd: options.cwd ?? this.folder,
+      env: { ...environment(), ...options.env },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
@@ -132,12 +149,29 @@ export class ProcessMesh {
     const [code] = await once(child, "close");
     clearTimeout(killer);
     const stdout = Buffer.concat(out).toString();
-    return { code: code as number | null, stdout, stderr: Buffer.concat(err).toString(), objects: stdout.split("\n").map(parse).filter((line) => line !== undefined), milliseconds: performance.now() - started };
+    return {
+      code: code as number | null,
+      stdout,
+      stderr: Buffer.concat(err).toString(),
+      objects: stdout
+        .split("\n")
+        .map(parse)
+        .filter((line) => line !== undefined),
+      milliseconds: performance.now() - started,
+    };
   }
 
   /** Starts `receptor ARGS --json` and hands over each object as it comes. */
-  follow(args: readonly string[]): { readonly objects: AsyncIterable<Record<string, unknown>>; readonly child: ChildProcess; readonly ended: Promise<number | null> } {
-    const child = spawn(process.execPath, [COMMAND, ...args, "--json"], { cwd: this.folder, env: environment(), stdio: ["ignore", "pipe", "inherit"] });
+  follow(args: readonly string[]): {
+    readonly objects: AsyncIterable<Record<string, unknown>>;
+    readonly child: ChildProcess;
+    readonly ended: Promise<number | null>;
+  } {
+    const child = spawn(process.execPath, [COMMAND, ...args, "--json"], {
+      cwd: this.folder,
+      env: environment(),
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     this.#followers.add(child);
     const ended = once(child, "close").then(([code]) => code as number | null);
     const lines = createInterface({ input: child.stdout });
@@ -193,7 +227,11 @@ export async function within<T>(promise: Promise<T>, limit: number, what: string
 }
 
 /** Asks again until `look` gives something; rejects after `limit` milliseconds. Resolves to how long it took, too. */
-export async function until<T>(look: () => Promise<T | undefined> | T | undefined, limit: number, what: string): Promise<{ readonly value: T; readonly milliseconds: number }> {
+export async function until<T>(
+  look: () => Promise<T | undefined> | T | undefined,
+  limit: number,
+  what: string,
+): Promise<{ readonly value: T; readonly milliseconds: number }> {
   const started = performance.now();
   for (;;) {
     const value = await look();

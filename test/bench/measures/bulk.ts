@@ -6,7 +6,9 @@ const MiB = 1024 * 1024;
 /** One large payload, through one relay. */
 export function bulk(quick: boolean): Measure {
   const bytes = (quick ? 32 : 256) * MiB;
-  const rate = (received: { readonly bytes: number; readonly milliseconds: number }): { rate: number } => ({ rate: received.bytes / 1_000 / received.milliseconds });
+  const rate = (received: { readonly bytes: number; readonly milliseconds: number }): { rate: number } => ({
+    rate: received.bytes / 1_000 / received.milliseconds,
+  });
   const raw = (name: string, port: "splice" | "relay"): Measure["contenders"][number] => ({
     name,
     run: async (contenders) => {

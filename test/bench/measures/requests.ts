@@ -10,7 +10,11 @@ interface Asked {
 }
 
 /** Requests that are answered through one relay, so many at a time. In the mesh: works of `echo:run`, each accepted, run and ended. */
-export function requests(outstanding: number, count: number, value: (asked: Asked) => Sample["values"]): Pick<Measure, "expected" | "contenders"> {
+export function requests(
+  outstanding: number,
+  count: number,
+  value: (asked: Asked) => Sample["values"],
+): Pick<Measure, "expected" | "contenders"> {
   const plan = { count, size: SIZE, outstanding };
   return {
     expected: { messages: count, bytes: count * SIZE },

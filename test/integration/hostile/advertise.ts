@@ -32,7 +32,11 @@ export function batch(...raws: readonly Uint8Array[]): Uint8Array {
 
 /** All that this peer has to say in the exchange on a new link: that it is linked to `to`. */
 export function exchange(id: string, to: string): Uint8Array {
-  return frameOf(BATCH_FLAG.end, [encodeAdvertisement(advertisement(id, { sequence: 0, links: [{ peer: nodeId(to), cost: 1 }] }))], BATCH_FLAG.exchange);
+  return frameOf(
+    BATCH_FLAG.end,
+    [encodeAdvertisement(advertisement(id, { sequence: 0, links: [{ peer: nodeId(to), cost: 1 }] }))],
+    BATCH_FLAG.exchange,
+  );
 }
 
 function frameOf(last: number, raws: readonly Uint8Array[], flags = 0): Uint8Array {
@@ -46,4 +50,3 @@ function frameOf(last: number, raws: readonly Uint8Array[], flags = 0): Uint8Arr
     }),
   );
 }
-

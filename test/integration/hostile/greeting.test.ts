@@ -35,7 +35,10 @@ const MAP_WITH = (key: string): Uint8Array => concat([bytes(0x81, 0xa0 | key.len
 /** What a stranger may begin with, and what is counted. It is never answered. */
 const SILENCED: Readonly<Record<string, { readonly send: () => Uint8Array; readonly counted: string }>> = {
   "another protocol": { send: () => new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), counted: "TOO_LARGE" },
-  "a hello with another magic": { send: () => linkFrame(FRAME.hello, concat([new TextEncoder().encode("RMSX\u0001\u0000"), encode(fields())])), counted: "PROTOCOL_ERROR" },
+  "a hello with another magic": {
+    send: () => linkFrame(FRAME.hello, concat([new TextEncoder().encode("RMSX\u0001\u0000"), encode(fields())])),
+    counted: "PROTOCOL_ERROR",
+  },
   "a hello over the limit for strangers": { send: () => linkFrame(FRAME.hello, bytes(1), LIMITS.greetingFrame + 1), counted: "TOO_LARGE" },
   "a message over that limit": { send: () => linkFrame(FRAME.message, bytes(1), LIMITS.greetingFrame + 1), counted: "TOO_LARGE" },
   "a length of 0": { send: () => linkFrame(FRAME.hello, bytes(1), 0), counted: "PROTOCOL_ERROR" },
@@ -43,7 +46,10 @@ const SILENCED: Readonly<Record<string, { readonly send: () => Uint8Array; reado
   "a message before the hello": { send: () => linkFrame(FRAME.message, new Uint8Array(64)), counted: "PROTOCOL_ERROR" },
   "a hello that is no msgpack": { send: () => helloOf(bytes(0xc1)), counted: "PROTOCOL_ERROR" },
   "a hello nested too deeply": { send: () => helloOf(bytes(...new Array<number>(64).fill(0x91), 0xc0)), counted: "PROTOCOL_ERROR" },
-  "a hello with too many keys": { send: () => helloOf(concat([bytes(0xde, 0x08, 0x00), new Uint8Array(3_000)])), counted: "PROTOCOL_ERROR" },
+  "a hello with too many keys": {
+    send: () => helloOf(concat([bytes(0xde, 0x08, 0x00), new Uint8Array(3_000)])),
+    counted: "PROTOCOL_ERROR",
+  },
   "a hello with the key __proto__": { send: () => helloOf(MAP_WITH("__proto__")), counted: "PROTOCOL_ERROR" },
   "a hello with the key constructor": { send: () => helloOf(MAP_WITH("constructor")), counted: "PROTOCOL_ERROR" },
   "a hello of no valid node": { send: () => helloOf(encode({ ...fields(), node: "a b\u0007" })), counted: "PROTOCOL_ERROR" },

@@ -53,7 +53,8 @@ const filled = (length: number, ...bytes: number[]): Uint8Array => {
   whole.set(bytes);
   return whole;
 };
-const key = (name: string): Uint8Array => concat([Uint8Array.of(0x81, 0xa0 | name.length), new TextEncoder().encode(name), Uint8Array.of(1)]);
+const key = (name: string): Uint8Array =>
+  concat([Uint8Array.of(0x81, 0xa0 | name.length), new TextEncoder().encode(name), Uint8Array.of(1)]);
 const overLimit = (kind: FrameKind, limit: number) => (): Uint8Array => linkFrame(kind, new Uint8Array(64), limit + 1);
 
 const CUT: Readonly<Record<string, { readonly send: () => Uint8Array; readonly code: string }>> = {
@@ -62,14 +63,23 @@ const CUT: Readonly<Record<string, { readonly send: () => Uint8Array; readonly c
   "a receipt over its limit": { send: overLimit(FRAME.receipt, LIMITS.controlFrame), code: "TOO_LARGE" },
   "acknowledgements over their limit": { send: overLimit(FRAME.ack, LIMITS.controlFrame), code: "TOO_LARGE" },
   "a frame of unknown kind over its limit": { send: () => linkFrame(200, new Uint8Array(64), 0x7fff_ffff), code: "TOO_LARGE" },
-  "a frame shorter than its own header": { send: () => linkFrame(FRAME.keepalive, new Uint8Array(8), LINK_HEADER - 1), code: "PROTOCOL_ERROR" },
+  "a frame shorter than its own header": {
+    send: () => linkFrame(FRAME.keepalive, new Uint8Array(8), LINK_HEADER - 1),
+    code: "PROTOCOL_ERROR",
+  },
   "a routed frame shorter than its header": { send: () => linkFrame(FRAME.message, new Uint8Array(8)), code: "PROTOCOL_ERROR" },
   "a second hello": { send: () => linkFrame(FRAME.hello, encodeHello(greetingOf("hostile"))), code: "PROTOCOL_ERROR" },
   "a keepalive without a time": { send: () => linkFrame(FRAME.keepalive, filled(8, 0xff, 0xff, 0xff)), code: "PROTOCOL_ERROR" },
   "an empty digest": { send: () => linkFrame(FRAME.advertisements, new Uint8Array(0)), code: "PROTOCOL_ERROR" },
   "a pull that is not of its form": { send: () => linkFrame(FRAME.pull, new Uint8Array(4)), code: "PROTOCOL_ERROR" },
-  "an advertisement that runs over the end": { send: () => linkFrame(FRAME.advertisements, filled(80, 0, 0, 0, 0, 0, 0xff, 0xff)), code: "PROTOCOL_ERROR" },
-  "an advertisement over its limit": { send: () => linkFrame(FRAME.advertisements, filled(40_000, 0, 0, 0, 0, 0, (40_000 - 7) >> 8, (40_000 - 7) & 255)), code: "TOO_LARGE" },
+  "an advertisement that runs over the end": {
+    send: () => linkFrame(FRAME.advertisements, filled(80, 0, 0, 0, 0, 0, 0xff, 0xff)),
+    code: "PROTOCOL_ERROR",
+  },
+  "an advertisement over its limit": {
+    send: () => linkFrame(FRAME.advertisements, filled(40_000, 0, 0, 0, 0, 0, (40_000 - 7) >> 8, (40_000 - 7) & 255)),
+    code: "TOO_LARGE",
+  },
   "an advertisement with the hash of another": {
     send: () => {
       const raw = encodeAdvertisement(advertisement("somebody"));
@@ -79,13 +89,18 @@ const CUT: Readonly<Record<string, { readonly send: () => Uint8Array; readonly c
     code: "PROTOCOL_ERROR",
   },
   "an advertisement of itself that is no msgpack": { send: () => batch(withBody("hostile", Uint8Array.of(0xc1))), code: "PROTOCOL_ERROR" },
-  "one nested too deeply": { send: () => batch(withBody("hostile", filled(100, ...new Array<number>(99).fill(0x91)))), code: "PROTOCOL_ERROR" },
+  "one nested too deeply": {
+    send: () => batch(withBody("hostile", filled(100, ...new Array<number>(99).fill(0x91)))),
+    code: "PROTOCOL_ERROR",
+  },
   "one with too many keys": { send: () => batch(withBody("hostile", filled(5_000, 0xde, 0x08, 0x01))), code: "PROTOCOL_ERROR" },
   "one with the key __proto__": { send: () => batch(withBody("hostile", key("__proto__"))), code: "PROTOCOL_ERROR" },
   "one with the key constructor": { send: () => batch(withBody("hostile", key("constructor"))), code: "PROTOCOL_ERROR" },
   "an advertisement with more links than a node may have": {
     send: () => {
-      const raw = encodeAdvertisement(advertisement("hostile", { links: Array.from({ length: 256 }, (_, i) => ({ peer: nodeId(`n${i}`), cost: 1 })) }));
+      const raw = encodeAdvertisement(
+        advertisement("hostile", { links: Array.from({ length: 256 }, (_, i) => ({ peer: nodeId(`n${i}`), cost: 1 })) }),
+      );
       new DataView(raw.buffer).setUint16(45 + "hostile".length, 300);
       return batch(raw);
     },
@@ -145,13 +160,29 @@ describe("a node whose neighbour lies about others", () => {
   it("counts what comes faster than it takes it, and goes on", async () => {
     const peer = await target.neighbour();
     for (let i = 0; i < 3_000; i++) peer.send(batch(encodeAdvertisement(advertisement(`invented-${i}`))));
-    await until(async () => ((await target.metric('receptor_advertisements_total{outcome="refused"')) > 0 ? true : undefined), SOON, "some are refused");
+    await until(
+      async () => ((await target.metric('receptor_advertisements_total{outcome="refused"')) > 0 ? true : undefined),
+      SOON,
+      "some are refused",
+    );
     await target.serves();
   });
 
   it("shows no node that only one side claims to be linked to", async () => {
     const peer = await target.neighbour();
-    peer.send(batch(encodeAdvertisement(advertisement("hostile", { links: [{ peer: nodeId("target"), cost: 0.001 }, { peer: nodeId("bank"), cost: 0.001 }] })), encodeAdvertisement(advertisement("bank"))));
+    peer.send(
+      batch(
+        encodeAdvertisement(
+          advertisement("hostile", {
+            links: [
+              { peer: nodeId("target"), cost: 0.001 },
+              { peer: nodeId("bank"), cost: 0.001 },
+            ],
+          }),
+        ),
+        encodeAdvertisement(advertisement("bank")),
+      ),
+    );
     await target.node.reachable("hostile", { timeout: SOON });
     expect(target.node.status().nodes.find(({ id }) => id === "bank")?.reachable ?? false).toBe(false);
     await target.serves();

@@ -4,7 +4,16 @@ import { connect, type Socket } from "node:net";
 import { WebSocket } from "ws";
 import { type MessageId, messageId, nodeId } from "../../../src/core/ids.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
-import { FRAME, type FrameKind, LINK_HEADER, OFFSET, ROUTED_HEADER, type RoutedHeader, writeLinkHeader, writeRoutedHeader } from "../../../src/wire/frame.ts";
+import {
+  FRAME,
+  type FrameKind,
+  LINK_HEADER,
+  OFFSET,
+  ROUTED_HEADER,
+  type RoutedHeader,
+  writeLinkHeader,
+  writeRoutedHeader,
+} from "../../../src/wire/frame.ts";
 import { decodeGoodbye, encodeHello, encodeKeepalive, type Greeting } from "../../../src/wire/greeting.ts";
 import { encodeDigest } from "../../../src/wire/digest.ts";
 import { writeMessageId } from "../../../src/wire/message-id.ts";
@@ -32,7 +41,13 @@ export function linkFrame(kind: number, body: Uint8Array = new Uint8Array(0), le
 }
 
 /** A routed frame, as bytes. */
-export function routedFrame(kind: FrameKind, from: string, to: string, body: Uint8Array, facts: Partial<RoutedHeader> & { readonly id?: MessageId } = {}): Uint8Array {
+export function routedFrame(
+  kind: FrameKind,
+  from: string,
+  to: string,
+  body: Uint8Array,
+  facts: Partial<RoutedHeader> & { readonly id?: MessageId } = {},
+): Uint8Array {
   const frame = new Uint8Array(ROUTED_HEADER + body.length);
   const [source, destination] = [hashNodeId(from), hashNodeId(to)];
   writeRoutedHeader(new DataView(frame.buffer), 0, frame.length, {
@@ -58,7 +73,17 @@ export function newId(): MessageId {
 }
 
 export function greetingOf(id: string): Greeting {
-  return { node: nodeId(id), instance: randomBytes(16).toString("hex"), versionMajor: 1, versionMinor: 0, version: "0.0.0", ephemeral: false, leaf: false, cost: 1, capabilities: [] };
+  return {
+    node: nodeId(id),
+    instance: randomBytes(16).toString("hex"),
+    versionMajor: 1,
+    versionMinor: 0,
+    version: "0.0.0",
+    ephemeral: false,
+    leaf: false,
+    cost: 1,
+    capabilities: [],
+  };
 }
 
 /** A peer without manners: a bare socket that says what it is told to, and remembers what it hears. */

@@ -122,7 +122,7 @@ describe("a node that gets routed frames with bodies that are wrong", () => {
   });
 
   it("ignores a field that it does not know, and refuses with UNSUPPORTED one that must be known", async () => {
-    const withField = (name: string): Uint8Array => messageOf(encode({ s: "hostile", d: "echo:run", [name]: { any: "thing" } } as Plain));
+    const withField = (name: string): Uint8Array => messageOf(encode({ s: "hostile", d: "echo:run", [name]: { any: "thing" } }));
     const critical = await receipt(send(FRAME.message, withField("!seal")));
     expect(critical).toMatchObject({ type: "refused", error: { code: "UNSUPPORTED" } });
     const id = send(FRAME.message, withField("shoe"));
@@ -161,7 +161,16 @@ describe("a node that gets routed frames with bodies that are wrong", () => {
   });
 });
 
-const ACK: Omit<Acknowledgement, "id"> = { upward: false, gap: false, probed: false, done: false, detached: false, generation: 0, offset: 0, window: LIMITS.credit };
+const ACK: Omit<Acknowledgement, "id"> = {
+  upward: false,
+  gap: false,
+  probed: false,
+  done: false,
+  detached: false,
+  generation: 0,
+  offset: 0,
+  window: LIMITS.credit,
+};
 
 describe("a node whose peer does not keep to the rules of streams", () => {
   it("sends at most one reset for each work that is acknowledged and unknown, and then is silent", async () => {
@@ -218,7 +227,8 @@ describe("a node whose peer does not keep to the rules of streams", () => {
     const id = send(FRAME.message, honest("echo:sink"), { flags: FLAG.streamed | FLAG.hold });
     expect(await receipt(id)).toEqual({ type: "accepted" });
     const part = new Uint8Array(LIMITS.chunk);
-    for (let offset = 0; offset < 64 * LIMITS.credit; offset += part.length) send(FRAME.data, chunk(offset, part), { id, flags: FLAG.upward });
+    for (let offset = 0; offset < 64 * LIMITS.credit; offset += part.length)
+      send(FRAME.data, chunk(offset, part), { id, flags: FLAG.upward });
     send(FRAME.data, chunk(0, new Uint8Array(0)), { id, flags: FLAG.upward | FLAG.probe });
     await until(() => (acks(id).some(({ probed }) => probed) ? true : undefined), SOON, "the probe is answered");
     for (const { offset, window } of acks(id)) expect(offset + window).toBeLessThanOrEqual(LIMITS.credit);

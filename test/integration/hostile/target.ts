@@ -24,7 +24,15 @@ export class Target {
       if ("event" in facts && facts.event === "http" && "url" in facts) http = String(facts.url);
     };
     const log: Logger = { debug: say, info: say, warn: say, error: say, child: () => log };
-    const node = await createNode({ id: "target", listen: ["tcp://127.0.0.1:0", "ws://127.0.0.1:0"], plugins: { echo: {} }, extraPlugins: [pluginFolder("echo")], http: "127.0.0.1:0", log, ...options });
+    const node = await createNode({
+      id: "target",
+      listen: ["tcp://127.0.0.1:0", "ws://127.0.0.1:0"],
+      plugins: { echo: {} },
+      extraPlugins: [pluginFolder("echo")],
+      http: "127.0.0.1:0",
+      log,
+      ...options,
+    });
     return new Target(node, http);
   }
 
@@ -61,7 +69,12 @@ export class Target {
   /** An honest node joins, pings, and gets its work done. Resolves to how long it took to join. */
   async serves(): Promise<number> {
     const began = performance.now();
-    await using honest = await createNode({ id: `honest-${Math.random().toString(36).slice(2)}`, listen: [], peers: [this.tcp], plugins: {} });
+    await using honest = await createNode({
+      id: `honest-${Math.random().toString(36).slice(2)}`,
+      listen: [],
+      peers: [this.tcp],
+      plugins: {},
+    });
     await honest.reachable("target", { timeout: SOON });
     const milliseconds = performance.now() - began;
     await honest.ping("target", { timeout: SOON });

@@ -81,7 +81,14 @@ describe("any:GROUP", () => {
   test("is UNKNOWN_ACTION where no member can, and waits for one that can where it has a time to live", async () => {
     await failure(controller.send("any:whos", "later:run"), "UNKNOWN_ACTION");
     const sending = controller.send("any:whos", "later:run", "hello", { ttl: 60_000 });
-    await mesh.node("able", { listen: [], peers: [...near.listening], groups: ["whos"], extraPlugins: [mesh.plugin("later", `{ name: "later", actions: { async *run(input, context) { yield context.node + await input.text(); } } }`)] });
+    await mesh.node("able", {
+      listen: [],
+      peers: [...near.listening],
+      groups: ["whos"],
+      extraPlugins: [
+        mesh.plugin("later", `{ name: "later", actions: { async *run(input, context) { yield context.node + await input.text(); } } }`),
+      ],
+    });
     expect(await texts(await within(sending, SOON, "it is accepted"))).toEqual(["ablehello"]);
   });
 

@@ -49,7 +49,11 @@ describe("a controller", () => {
     const work = await controller.send("worker", "echo:count", { count: 3 });
     const values: unknown[] = [];
     for await (const response of work) values.push([response.serial, response.json(), response.payload]);
-    expect(values).toEqual([[1, 1, 1], [2, 2, 2], [3, 3, 3]]);
+    expect(values).toEqual([
+      [1, 1, 1],
+      [2, 2, 2],
+      [3, 3, 3],
+    ]);
   });
 
   test("sends 200 MB through a relay in constant memory", async () => {
@@ -199,14 +203,19 @@ describe("MeshNode.events", () => {
     const abort = new AbortController();
     const seen = new Set<string>();
     const reading = (async () => {
-      for await (const event of worker.events({ signal: abort.signal })) seen.add("node" in event && event.type.startsWith("node-") ? `${event.type} ${event.node}` : event.type);
+      for await (const event of worker.events({ signal: abort.signal }))
+        seen.add("node" in event && event.type.startsWith("node-") ? `${event.type} ${event.node}` : event.type);
     })();
     const late = await mesh.node("late", { listen: [], peers: [...relay.listening] });
     await worker.reachable("late");
     await texts(await controller.send("worker", "echo:run", "x"));
     await late.close();
     const wanted = ["node-up late", "routes-changed", "work-accepted", "work-ended", "node-down late"];
-    await until(() => (wanted.every((type) => seen.has(type)) ? true : undefined), SOON, `events ${wanted.join(", ")}; had ${[...seen].join(", ")}`);
+    await until(
+      () => (wanted.every((type) => seen.has(type)) ? true : undefined),
+      SOON,
+      `events ${wanted.join(", ")}; had ${[...seen].join(", ")}`,
+    );
     abort.abort();
     await reading;
   });
@@ -217,7 +226,18 @@ describe("MeshNode.status", () => {
     const work = await controller.send("worker", "talk:wait");
     await inState(work, "running");
     const status = controller.status();
-    expect(Object.keys(status)).toEqual(["node", "version", "uptime", "listening", "nodes", "links", "edges", "parked", "work", "warnings"]);
+    expect(Object.keys(status)).toEqual([
+      "node",
+      "version",
+      "uptime",
+      "listening",
+      "nodes",
+      "links",
+      "edges",
+      "parked",
+      "work",
+      "warnings",
+    ]);
     expect(status).toMatchObject({ node: "controller", listening: [], parked: { messages: 0, bytes: 0, destinations: [] } });
     expect(status.nodes.map(({ id, via, cost, hops, reachable, ephemeral }) => [id, via, cost, hops, reachable, ephemeral])).toEqual([
       ["relay", "relay", 1, 1, true, false],
@@ -225,9 +245,16 @@ describe("MeshNode.status", () => {
     ]);
     expect(status.nodes[1]?.plugins.map(({ name }) => name)).toEqual(["echo", "talk"]);
     expect(status.links).toMatchObject([{ peer: "relay", url: relay.listening[0], direction: "out", cost: 1, secure: false }]);
-    expect(status.edges).toEqual(expect.arrayContaining([{ between: ["controller", "relay"], cost: 1 }, { between: ["relay", "worker"], cost: 1 }]));
+    expect(status.edges).toEqual(
+      expect.arrayContaining([
+        { between: ["controller", "relay"], cost: 1 },
+        { between: ["relay", "worker"], cost: 1 },
+      ]),
+    );
     expect(status.work).toMatchObject([{ id: work.id, directive: "talk:wait", role: "sender", peer: "worker", state: "running" }]);
-    expect(worker.status().work).toMatchObject([{ id: work.id, directive: "talk:wait", role: "worker", peer: "controller", state: "running", responses: 1 }]);
+    expect(worker.status().work).toMatchObject([
+      { id: work.id, directive: "talk:wait", role: "worker", peer: "controller", state: "running", responses: 1 },
+    ]);
     await work.cancel();
     await isWell(controller, worker);
   });

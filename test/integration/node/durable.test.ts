@@ -38,7 +38,9 @@ afterEach(async () => {
 const runCount = (): number => (existsSync(runs) ? readFileSync(runs, "utf8").split("\n").length - 1 : 0);
 
 async function startWorker(): Promise<Program> {
-  const program = mesh.program("serve", { node: { id: "worker", peers: relay.listening, dataDir: join(mesh.folder, "worker"), extraPlugins: [mesh.plugin("runs", RUNS)] } });
+  const program = mesh.program("serve", {
+    node: { id: "worker", peers: relay.listening, dataDir: join(mesh.folder, "worker"), extraPlugins: [mesh.plugin("runs", RUNS)] },
+  });
   await program.line("ready");
   await relay.reachable("worker", { timeout: SOON });
   return program;
@@ -66,7 +68,12 @@ describe("a durable message", () => {
   test("survives the kill -9 of its origin, is sent when that restarts, and runs exactly once", async () => {
     const port = await freePort();
     const node = { id: "controller", peers: [`tcp://127.0.0.1:${port}`], dataDir: join(mesh.folder, "controller") };
-    const first = mesh.program("send", { node, directive: "runs:once", payload: JSON.stringify({ runs }), send: { durable: true, ttl: 60_000, waitFor: "parked" } });
+    const first = mesh.program("send", {
+      node,
+      directive: "runs:once",
+      payload: JSON.stringify({ runs }),
+      send: { durable: true, ttl: 60_000, waitFor: "parked" },
+    });
     const { id } = await first.line("sent");
     await first.kill();
     expect(runCount()).toBe(0);

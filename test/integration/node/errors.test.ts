@@ -27,7 +27,11 @@ describe("MeshNode.send rejects", () => {
   });
 
   test("with UNKNOWN_PLUGIN and UNKNOWN_ACTION, and what there is", async () => {
-    expect((await failure(controller.send("worker", "ehco:run"), "UNKNOWN_PLUGIN")).data).toMatchObject({ node: "worker", plugin: "ehco", known: expect.arrayContaining(["mesh", "echo"]) });
+    expect((await failure(controller.send("worker", "ehco:run"), "UNKNOWN_PLUGIN")).data).toMatchObject({
+      node: "worker",
+      plugin: "ehco",
+      known: expect.arrayContaining(["mesh", "echo"]),
+    });
     const { data } = await failure(controller.send("worker", "echo:rnu"), "UNKNOWN_ACTION");
     expect(data).toMatchObject({ node: "worker", plugin: "echo", action: "rnu" });
     expect(data["known"]).toContain("run");

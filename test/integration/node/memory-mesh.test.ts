@@ -17,7 +17,11 @@ test("MemoryMesh carries work over a relay without a socket, also to a node that
   await mesh.node({ id: "worker", peers: ["relay"], plugins: [greet] });
   await mesh.node({ id: "relay" });
   await controller.reachable("worker");
-  expect(controller.status().nodes.find(({ id }) => id === "worker")).toMatchObject({ via: "relay", hops: 2, plugins: [{ name: "greet", actions: ["run"] }] });
+  expect(controller.status().nodes.find(({ id }) => id === "worker")).toMatchObject({
+    via: "relay",
+    hops: 2,
+    plugins: [{ name: "greet", actions: ["run"] }],
+  });
   const work = await controller.send("worker", "greet:run", "you");
   const texts: string[] = [];
   for await (const response of work) texts.push(response.text());

@@ -50,7 +50,10 @@ export class LocalMesh {
   }
 
   /** A worker with `plugins`, a relay, and a controller that knows only the relay. */
-  async line(plugins: readonly string[], worker: NodeOptions = {}): Promise<{ readonly controller: MeshNode; readonly relay: MeshNode; readonly worker: MeshNode }> {
+  async line(
+    plugins: readonly string[],
+    worker: NodeOptions = {},
+  ): Promise<{ readonly controller: MeshNode; readonly relay: MeshNode; readonly worker: MeshNode }> {
     const relay = await this.node("relay");
     const peers = [...relay.listening];
     const end = await this.node("worker", { listen: [], peers, extraPlugins: plugins, ...worker });
@@ -73,9 +76,18 @@ export class LocalMesh {
   plugin(name: string, definition: string): string {
     const folder = join(this.folder, "plugin", name);
     mkdirSync(folder, { recursive: true });
-    const manifest = { name: `test-plugin-${name}`, version: "1.0.0", type: "module", keywords: ["receptor-plugin"], receptor: { plugin: "./index.js", api: "^1" } };
+    const manifest = {
+      name: `test-plugin-${name}`,
+      version: "1.0.0",
+      type: "module",
+      keywords: ["receptor-plugin"],
+      receptor: { plugin: "./index.js", api: "^1" },
+    };
     writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
-    writeFileSync(join(folder, "index.js"), `import { Readable } from "node:stream";\nimport { appendFileSync, existsSync, readFileSync } from "node:fs";\nimport { createHash } from "node:crypto";\nexport default ${definition};\n`);
+    writeFileSync(
+      join(folder, "index.js"),
+      `import { Readable } from "node:stream";\nimport { appendFileSync, existsSync, readFileSync } from "node:fs";\nimport { createHash } from "node:crypto";\nexport default ${definition};\n`,
+    );
     return folder;
   }
 
@@ -150,7 +162,8 @@ export async function failure(promise: Promise<unknown>, code: ErrorCode): Promi
     SOON * 2,
     `it fails with ${code}`,
   );
-  if (!isMeshError(error, code)) throw new Error(`it should have failed with ${code}, not ${String(error)} ${JSON.stringify(error)}`, { cause: error });
+  if (!isMeshError(error, code))
+    throw new Error(`it should have failed with ${code}, not ${String(error)} ${JSON.stringify(error)}`, { cause: error });
   return error;
 }
 

@@ -54,7 +54,10 @@ const send = async (action: string, payload?: Parameters<MeshNode["send"]>[2], o
   await controller.send("worker", `try:${action}`, payload, options);
 
 /** What was read before the work failed, and how it failed. */
-async function readToFailure(work: Work, code: Parameters<typeof failure>[1]): Promise<{ readonly seen: string[]; readonly message: string; readonly exitCode: unknown }> {
+async function readToFailure(
+  work: Work,
+  code: Parameters<typeof failure>[1],
+): Promise<{ readonly seen: string[]; readonly message: string; readonly exitCode: unknown }> {
   const seen: string[] = [];
   const error = await failure(
     (async () => {
@@ -73,7 +76,8 @@ describe("responses", () => {
     let expected = 0;
     for await (const response of work) {
       expected++;
-      if (response.serial !== expected || (expected % 10_000 === 0 && response.text() !== String(expected))) throw new Error(`response ${response.serial} came as number ${expected}`);
+      if (response.serial !== expected || (expected % 10_000 === 0 && response.text() !== String(expected)))
+        throw new Error(`response ${response.serial} came as number ${expected}`);
     }
     expect(expected).toBe(count);
     expect((await work.result()).responses).toBe(count);
@@ -82,14 +86,23 @@ describe("responses", () => {
   });
 
   test("that nobody reads hold up nothing where only the result is asked for", async () => {
-    expect(await (await send("many", { count: 200_000 })).result()).toEqual({ state: "succeeded", responses: 200_000, exitCode: undefined });
+    expect(await (await send("many", { count: 200_000 })).result()).toEqual({
+      state: "succeeded",
+      responses: 200_000,
+      exitCode: undefined,
+    });
     await isWell(controller, worker);
   });
 
   test("of two readers each go to one of them, and both end", async () => {
     const work = await controller.send("worker", "echo:count", { count: 40, interval: 5 });
     const read = await within(Promise.all([texts(work), texts(work)]), SOON, "both readers end");
-    expect(read.flat().map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, n) => n + 1));
+    expect(
+      read
+        .flat()
+        .map(Number)
+        .sort((a, b) => a - b),
+    ).toEqual(Array.from({ length: 40 }, (_, n) => n + 1));
   });
 
   test("keep bytes that are no UTF-8", async () => {
@@ -110,7 +123,11 @@ describe("responses", () => {
   test("have channels", async () => {
     const seen: unknown[] = [];
     for await (const { channel, payload, serial } of await send("channels")) seen.push([serial, channel, payload]);
-    expect(seen).toEqual([[1, undefined, "out"], [2, "stderr", "err"], [3, "facts", { a: 1 }]]);
+    expect(seen).toEqual([
+      [1, undefined, "out"],
+      [2, "stderr", "err"],
+      [3, "facts", { a: 1 }],
+    ]);
   });
 });
 
@@ -209,7 +226,11 @@ describe("a plugin", () => {
     await failure(work.result(), "CANCELLED");
     await until(() => (worker.status().work.length === 0 ? true : undefined), SOON, "it is no work any more");
     expect((await controller.ping("worker")).work.running).toBe(1);
-    await until(async () => ((await controller.ping("worker")).work.running === 0 ? true : undefined), SOON, "its place is free once it stops");
+    await until(
+      async () => ((await controller.ping("worker")).work.running === 0 ? true : undefined),
+      SOON,
+      "its place is free once it stops",
+    );
     await isWell(controller, worker);
   });
 });

@@ -103,7 +103,11 @@ export async function cli(argv: readonly string[], setup: Setup = {}): Promise<R
     stderr: stderr.bytes().toString(),
     bytes: stdout.bytes(),
     get objects() {
-      return text.trim().split("\n").filter((line) => line !== "").map((line): unknown => JSON.parse(line));
+      return text
+        .trim()
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line): unknown => JSON.parse(line));
     },
     connects,
   };
@@ -214,7 +218,8 @@ export function fakeWork(facts: FakeWork): Work & { readonly cancels: () => numb
     },
     async *[Symbol.asyncIterator](): AsyncGenerator<Response> {
       let serial = 0;
-      for (const response of facts.responses ?? []) yield fakeResponse(++serial, typeof response === "string" || response instanceof Uint8Array ? { payload: response } : response);
+      for (const response of facts.responses ?? [])
+        yield fakeResponse(++serial, typeof response === "string" || response instanceof Uint8Array ? { payload: response } : response);
       await settle();
     },
     async cancel() {
@@ -236,7 +241,7 @@ function fakeResponse(serial: number, { payload, channel }: FakeResponse): Respo
     serial,
     channel,
     payload: streamed === undefined ? payload : undefined,
-    bytes: () => Object.assign(Promise.resolve(bytes), bytes) as unknown as ReturnType<Response["bytes"]>,
+    bytes: () => Object.assign(Promise.resolve(bytes), bytes),
     text: () => Buffer.from(bytes).toString(),
     json: () => JSON.parse(Buffer.from(bytes).toString()) as unknown,
     stream: () => (streamed === undefined ? Readable.from([bytes]) : Readable.from(streamed)),
@@ -255,8 +260,14 @@ export function sendingNode(work: Work | ((sent: Sent) => Work), sent: Sent[] = 
 }
 
 /** A node whose peer answers a directive of the plugin `mesh` with these values. */
-export function answeringNode(answers: Readonly<Record<string, readonly unknown[]>>, sent: Sent[] = []): MeshNode & { readonly closed: () => number } {
-  return sendingNode(({ directive }) => fakeWork({ node: "hub", responses: (answers[directive] ?? []).map((answer) => JSON.stringify(answer)) }), sent);
+export function answeringNode(
+  answers: Readonly<Record<string, readonly unknown[]>>,
+  sent: Sent[] = [],
+): MeshNode & { readonly closed: () => number } {
+  return sendingNode(
+    ({ directive }) => fakeWork({ node: "hub", responses: (answers[directive] ?? []).map((answer) => JSON.stringify(answer)) }),
+    sent,
+  );
 }
 
 export function lines(text: string): string[] {

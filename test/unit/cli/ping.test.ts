@@ -112,7 +112,11 @@ describe("receptor trace", () => {
         throw late;
       },
     });
-    expect(await cli(["trace", "worker"], { node: stopped })).toMatchObject({ exit: 4, stdout: " 1  relay  1.000 ms\n", stderr: "receptor: TIMEOUT: no answer in 5 s\n" });
+    expect(await cli(["trace", "worker"], { node: stopped })).toMatchObject({
+      exit: 4,
+      stdout: " 1  relay  1.000 ms\n",
+      stderr: "receptor: TIMEOUT: no answer in 5 s\n",
+    });
   });
 });
 

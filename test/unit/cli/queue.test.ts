@@ -34,7 +34,9 @@ describe("receptor queue purge and retry", () => {
     [["retry", ID], "mesh:retry", { ids: [ID] }],
   ])("%j asks the node for it", async (argv, directive, payload) => {
     const sent: Sent[] = [];
-    const { exit } = await cli(["queue", ...argv], { node: answeringNode({ "mesh:purge": [{ purged: 1 }], "mesh:retry": [{ retried: 2 }] }, sent) });
+    const { exit } = await cli(["queue", ...argv], {
+      node: answeringNode({ "mesh:purge": [{ purged: 1 }], "mesh:retry": [{ retried: 2 }] }, sent),
+    });
     expect(exit).toBe(0);
     expect(sent).toMatchObject([{ target: "hub", directive, payload }]);
   });

@@ -36,7 +36,10 @@ describe("receptor send, for people", () => {
 
   it("tells on stderr where a message waits, and how long", async () => {
     const work = fakeWork({ parked: { node: "relay", ttl: 299_400 }, responses: ["x"] });
-    expect(await cli(["send", "w", "a:b"], { node: sendingNode(work) })).toMatchObject({ stdout: "x\n", stderr: "parked at relay, 4m59s left\n" });
+    expect(await cli(["send", "w", "a:b"], { node: sendingNode(work) })).toMatchObject({
+      stdout: "x\n",
+      stderr: "parked at relay, 4m59s left\n",
+    });
     expect((await cli(["send", "w", "a:b", "-q"], { node: sendingNode(work) })).stderr).toBe("");
   });
 
@@ -45,17 +48,26 @@ describe("receptor send, for people", () => {
       { payload: "no end", channel: "stdout" },
       { payload: "oops\n", channel: "stderr" },
     ];
-    expect(await cli(["send", "w", "a:b"], { node: sendingNode(fakeWork({ responses })) })).toMatchObject({ stdout: "no end", stderr: "oops\n" });
+    expect(await cli(["send", "w", "a:b"], { node: sendingNode(fakeWork({ responses })) })).toMatchObject({
+      stdout: "no end",
+      stderr: "oops\n",
+    });
   });
 
   it("passes on bytes and streams unchanged where stdout is no terminal", async () => {
     const bytes = new Uint8Array([0, 255, 254, 10, 27]);
-    const { bytes: out } = await cli(["send", "w", "a:b"], { node: sendingNode(fakeWork({ responses: [bytes, { payload: [bytes, bytes] }] })) });
+    const { bytes: out } = await cli(["send", "w", "a:b"], {
+      node: sendingNode(fakeWork({ responses: [bytes, { payload: [bytes, bytes] }] })),
+    });
     expect(out).toEqual(Buffer.concat([bytes, bytes, bytes]));
   });
 
   it("escapes what could drive a terminal, and bytes that are no text", async () => {
-    const responses = ["\u001b[31mred\u0007", new Uint8Array([0x61, 0xff]), { payload: [Uint8Array.from([0xc3]), Uint8Array.from([0xa9])] }];
+    const responses = [
+      "\u001b[31mred\u0007",
+      new Uint8Array([0x61, 0xff]),
+      { payload: [Uint8Array.from([0xc3]), Uint8Array.from([0xa9])] },
+    ];
     const { stdout } = await cli(["send", "w", "a:b"], { node: sendingNode(fakeWork({ responses })), terminal: true });
     expect(stdout).toBe("\\x1b[31mred\\x07\na\\xff\né\n");
     const raw = await cli(["send", "w", "a:b", "--raw"], { node: sendingNode(fakeWork({ responses: ["\u001b[31mred"] })), terminal: true });
@@ -64,7 +76,14 @@ describe("receptor send, for people", () => {
 
   it("prefixes each line with the node that it came from, for all:GROUP", async () => {
     const members = [
-      fakeWork({ id: ID, node: "edge-1", responses: [{ payload: "one\ntw", channel: "stdout" }, { payload: "o\n", channel: "stdout" }] }),
+      fakeWork({
+        id: ID,
+        node: "edge-1",
+        responses: [
+          { payload: "one\ntw", channel: "stdout" },
+          { payload: "o\n", channel: "stdout" },
+        ],
+      }),
       fakeWork({ id: ID.replace("01", "02"), node: "edge-2", responses: ["three"] }),
       fakeWork({ id: ID.replace("01", "03"), node: "edge-3", error: failed }),
     ];
@@ -80,7 +99,10 @@ describe("receptor send, for people", () => {
 
 describe("receptor send --json", () => {
   it("prints one object a line, from accepted to end", async () => {
-    const work = fakeWork({ parked: { node: "relay", ttl: 5 }, responses: ["hé", new Uint8Array([255]), { payload: "e", channel: "stderr" }] });
+    const work = fakeWork({
+      parked: { node: "relay", ttl: 5 },
+      responses: ["hé", new Uint8Array([255]), { payload: "e", channel: "stderr" }],
+    });
     const { objects, stderr } = await cli(["send", "w", "a:b", "--json"], { node: sendingNode(work) });
     expect(stderr).toBe("");
     expect(objects).toEqual([
@@ -94,9 +116,17 @@ describe("receptor send --json", () => {
   });
 
   it("says at the end what failed", async () => {
-    const { exit, objects } = await cli(["send", "w", "a:b", "--json"], { node: sendingNode(fakeWork({ responses: ["a"], error: failed })) });
+    const { exit, objects } = await cli(["send", "w", "a:b", "--json"], {
+      node: sendingNode(fakeWork({ responses: ["a"], error: failed })),
+    });
     expect(exit).toBe(3);
-    expect(objects.at(-1)).toEqual({ type: "end", id: ID, node: "worker", state: "failed", error: { code: "WORK_FAILED", message: "it broke" } });
+    expect(objects.at(-1)).toEqual({
+      type: "end",
+      id: ID,
+      node: "worker",
+      state: "failed",
+      error: { code: "WORK_FAILED", message: "it broke" },
+    });
   });
 
   it("prints an error object where nothing was sent", async () => {
@@ -105,19 +135,32 @@ describe("receptor send --json", () => {
         throw new MeshError("UNKNOWN_NODE", "who?");
       },
     });
-    expect(await cli(["send", "w", "a:b", "--json"], { node })).toMatchObject({ exit: 4, objects: [{ error: { code: "UNKNOWN_NODE", message: "who?" } }] });
+    expect(await cli(["send", "w", "a:b", "--json"], { node })).toMatchObject({
+      exit: 4,
+      objects: [{ error: { code: "UNKNOWN_NODE", message: "who?" } }],
+    });
   });
 
   it("splits a streamed response in parts that do not cut a character", async () => {
     const chunk = Buffer.from("é".repeat(100_000));
-    const { objects } = await cli(["send", "w", "a:b", "--json"], { node: sendingNode(fakeWork({ responses: [{ payload: [chunk.subarray(0, 150_001), chunk.subarray(150_001), chunk] }] })) });
-    const parts = objects.filter((object): object is { text: string; part: number; last: boolean } => typeof object === "object" && object !== null && "part" in object);
-    expect(parts.map(({ part, last }) => [part, last])).toEqual([[1, false], [2, true]]);
+    const { objects } = await cli(["send", "w", "a:b", "--json"], {
+      node: sendingNode(fakeWork({ responses: [{ payload: [chunk.subarray(0, 150_001), chunk.subarray(150_001), chunk] }] })),
+    });
+    const parts = objects.filter(
+      (object): object is { text: string; part: number; last: boolean } =>
+        typeof object === "object" && object !== null && "part" in object,
+    );
+    expect(parts.map(({ part, last }) => [part, last])).toEqual([
+      [1, false],
+      [2, true],
+    ]);
     expect(parts.map(({ text }) => text).join("")).toBe("é".repeat(200_000));
   });
 
   it("prints a short stream as one response without parts", async () => {
-    const { objects } = await cli(["send", "w", "a:b", "--json"], { node: sendingNode(fakeWork({ responses: [{ payload: [Buffer.from("a"), Buffer.from("b")] }] })) });
+    const { objects } = await cli(["send", "w", "a:b", "--json"], {
+      node: sendingNode(fakeWork({ responses: [{ payload: [Buffer.from("a"), Buffer.from("b")] }] })),
+    });
     expect(objects[1]).toEqual({ type: "response", id: ID, node: "worker", serial: 1, text: "ab" });
   });
 });
@@ -133,7 +176,11 @@ describe("the exit status of receptor send", () => {
     ["UNKNOWN_ACTION", 1],
   ] as const)("after %s is %d", async (code, exit) => {
     const work = fakeWork({ error: new MeshError(code, "why"), refused: true });
-    expect(await cli(["send", "w", "a:b"], { node: sendingNode(work) })).toMatchObject({ exit, stdout: "", stderr: `receptor: ${code}: why\n` });
+    expect(await cli(["send", "w", "a:b"], { node: sendingNode(work) })).toMatchObject({
+      exit,
+      stdout: "",
+      stderr: `receptor: ${code}: why\n`,
+    });
   });
 
   it("is that of the worst member", async () => {
@@ -179,10 +226,13 @@ describe("the payload", () => {
     expect(fromFile?.directive).toHaveLength(200_000);
   });
 
-  it.each([["all:g"], ["any:g"], ["w", "--durable"], ["w", "--detach"]])("is read as a whole where it is offered more than once or kept: %s %s", async (target, ...flags) => {
-    const path = await file("abc");
-    expect((await sent([target, "a:b", `@${path}`, ...flags]))?.payload).toBeInstanceOf(Uint8Array);
-  });
+  it.each([["all:g"], ["any:g"], ["w", "--durable"], ["w", "--detach"]])(
+    "is read as a whole where it is offered more than once or kept: %s %s",
+    async (target, ...flags) => {
+      const path = await file("abc");
+      expect((await sent([target, "a:b", `@${path}`, ...flags]))?.payload).toBeInstanceOf(Uint8Array);
+    },
+  );
 
   it.each([
     ["@/none/such", "the payload /none/such cannot be read: there is no such file"],
@@ -205,7 +255,11 @@ describe("options of receptor send", () => {
     expect(await optionsOf()).toEqual({ waitFor: "sent" });
     expect(await optionsOf("--ttl", "1.5", "--deadline", "2m")).toEqual({ waitFor: "sent", ttl: 1_500, deadline: 120_000 });
     expect(await optionsOf("--ttl", "0")).toEqual({ waitFor: "sent", ttl: 0 });
-    expect(await optionsOf("--durable", "--header", "a=b", "--header", "c=d=e")).toEqual({ waitFor: "sent", durable: true, headers: { a: "b", c: "d=e" } });
+    expect(await optionsOf("--durable", "--header", "a=b", "--header", "c=d=e")).toEqual({
+      waitFor: "sent",
+      durable: true,
+      headers: { a: "b", c: "d=e" },
+    });
   });
 
   it("--detach prints the id and returns once it is in good hands", async () => {
@@ -214,7 +268,9 @@ describe("options of receptor send", () => {
     expect(await cli(["send", "w", "a:b", "--detach"], { node: sendingNode(work, sent) })).toMatchObject({ exit: 0, stdout: `${ID}\n` });
     expect(sent[0]?.options).toMatchObject({ detach: true, waitFor: "parked" });
     expect(work.cancels()).toBe(0);
-    expect((await cli(["send", "w", "a:b", "--detach", "--json"], { node: sendingNode(work) })).objects).toEqual([{ type: "accepted", id: ID, node: "worker" }]);
+    expect((await cli(["send", "w", "a:b", "--detach", "--json"], { node: sendingNode(work) })).objects).toEqual([
+      { type: "accepted", id: ID, node: "worker" },
+    ]);
   });
 });
 
@@ -222,7 +278,11 @@ describe("a work that is given up", () => {
   it("is cancelled when --timeout has passed, and ends with 4", async () => {
     const work = fakeWork({ endless: true, responses: ["first"] });
     const plain = await cli(["send", "w", "a:b", "--timeout", "0.05"], { node: sendingNode(work) });
-    expect(plain).toMatchObject({ exit: 4, stdout: "first\n", stderr: "receptor: TIMEOUT: it did not end within 0.05 s, and was cancelled\n" });
+    expect(plain).toMatchObject({
+      exit: 4,
+      stdout: "first\n",
+      stderr: "receptor: TIMEOUT: it did not end within 0.05 s, and was cancelled\n",
+    });
     expect(work.cancels()).toBe(1);
     const json = await cli(["send", "w", "a:b", "--timeout", "0.05", "--json"], { node: sendingNode(fakeWork({ endless: true })) });
     expect(json.exit).toBe(4);
@@ -233,7 +293,11 @@ describe("a work that is given up", () => {
     const controller = new AbortController();
     const work = fakeWork({ endless: true, responses: ["first"] });
     const node = sendingNode(work);
-    const ran = await cli(["send", "w", "a:b", "--json"], { node, signal: controller.signal, onOutput: (text) => void (text.includes("first") && controller.abort({ exit })) });
+    const ran = await cli(["send", "w", "a:b", "--json"], {
+      node,
+      signal: controller.signal,
+      onOutput: (text) => void (text.includes("first") && controller.abort({ exit })),
+    });
     expect(ran.exit).toBe(exit);
     expect(ran.objects.at(-1)).toMatchObject({ type: "end", state: "cancelled", error: { code: "CANCELLED" } });
     expect(work.cancels()).toBe(1);
@@ -243,7 +307,11 @@ describe("a work that is given up", () => {
   it("is cancelled when nobody reads any more, who is not told of it", async () => {
     const controller = new AbortController();
     const work = fakeWork({ endless: true, responses: ["first"] });
-    const ran = await cli(["send", "w", "a:b"], { node: sendingNode(work), signal: controller.signal, onOutput: (text) => void (text.includes("first") && controller.abort({ exit: 0 })) });
+    const ran = await cli(["send", "w", "a:b"], {
+      node: sendingNode(work),
+      signal: controller.signal,
+      onOutput: (text) => void (text.includes("first") && controller.abort({ exit: 0 })),
+    });
     expect(ran).toMatchObject({ exit: 0, stdout: "first\n", stderr: "" });
     expect(work.cancels()).toBe(1);
   });

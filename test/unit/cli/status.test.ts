@@ -19,7 +19,14 @@ const full: Status = {
   ...STATUS,
   nodes: [
     node("cli-1", { ephemeral: true }),
-    node("worker", { via: "relay", hops: 2, cost: 2, groups: ["web"], plugins: [{ name: "echo", version: "0.1.0", actions: ["run"] }], work: { running: 1, queued: 2 } }),
+    node("worker", {
+      via: "relay",
+      hops: 2,
+      cost: 2,
+      groups: ["web"],
+      plugins: [{ name: "echo", version: "0.1.0", actions: ["run"] }],
+      work: { running: 1, queued: 2 },
+    }),
     node("gone", { reachable: false, via: null, cost: null, hops: null }),
   ],
   links: [
@@ -76,7 +83,11 @@ describe("receptor status", () => {
     const sleep = (milliseconds: number): void => {
       if (slept.push(milliseconds) === 3) controller.abort({ exit: 130 });
     };
-    const { exit, objects } = await cli(["status", "--watch", "--json"], { node: answeringNode({ "mesh:status": [STATUS] }), signal: controller.signal, sleep });
+    const { exit, objects } = await cli(["status", "--watch", "--json"], {
+      node: answeringNode({ "mesh:status": [STATUS] }),
+      signal: controller.signal,
+      sleep,
+    });
     expect(exit).toBe(0);
     expect(objects).toHaveLength(3);
     expect(slept).toEqual([1_000, 1_000, 1_000]);
@@ -84,7 +95,11 @@ describe("receptor status", () => {
 
   it("clears a terminal before it draws again, and nothing else", async () => {
     const controller = new AbortController();
-    const setup = { node: answeringNode({ "mesh:status": [STATUS] }), signal: controller.signal, sleep: () => controller.abort({ exit: 130 }) };
+    const setup = {
+      node: answeringNode({ "mesh:status": [STATUS] }),
+      signal: controller.signal,
+      sleep: () => controller.abort({ exit: 130 }),
+    };
     expect((await cli(["status", "--watch"], { ...setup, terminal: true })).stdout).toContain("\u001b[2J");
     expect((await cli(["status"], { node: setup.node, terminal: true })).stdout).not.toContain("\u001b");
   });

@@ -36,7 +36,7 @@ describe("a wrong command line", () => {
     ["queue purge --all --to a", "ids, --to and --all exclude each other"],
     ["node --listen a:1 --no-listen", "--listen and --no-listen exclude each other"],
     ["node --log-level inof", '--log-level: log.level is one of debug, info, warn, error, silent, not "inof"; did you mean "info"?'],
-    ["node --id a/b", '--id: node.id: a node id has 1 to 128 characters'],
+    ["node --id a/b", "--id: node.id: a node id has 1 to 128 characters"],
     ["node --listen zip://x", '--listen: listen[0]: "zip://x" is no address of a node'],
   ])("`receptor %s` ends with 2, one line and a hint", async (line, expected) => {
     const argv = line.split(" ").filter((word) => word !== "");
@@ -52,7 +52,9 @@ describe("a wrong command line", () => {
     if (argv.at(-1) === "--peer" || argv.at(-1) === "-c" || argv.includes("--raw")) return;
     expect(json.exit).toBe(2);
     expect(json.stderr).toBe("");
-    expect(json.objects).toEqual([{ error: expect.objectContaining({ code: "INVALID_ARGUMENT", message: expect.stringContaining(expected) }) }]);
+    expect(json.objects).toEqual([
+      { error: expect.objectContaining({ code: "INVALID_ARGUMENT", message: expect.stringContaining(expected) }) },
+    ]);
   });
 
   it("does not take --json behind -- for the option", async () => {
@@ -67,14 +69,17 @@ describe("help", () => {
     for (const { name } of COMMANDS) expect(stdout).toContain(`receptor ${name}`);
   });
 
-  it.each(all(COMMANDS).map(([path, spec]) => [path.join(" "), spec] as const))("of %s has its options and an example that can be parsed", async (words, spec) => {
-    const { exit, stdout } = await cli([...words.split(" "), "--help"]);
-    expect(exit).toBe(0);
-    for (const option of ["json", "quiet", ...Object.keys(spec.options ?? {})]) expect(stdout).toContain(`--${option}`);
-    expect(stdout).toContain("Examples:");
-    expect(spec.examples.length).toBeGreaterThan(0);
-    for (const [example] of spec.examples) expect(example.startsWith(words)).toBe(true);
-  });
+  it.each(all(COMMANDS).map(([path, spec]) => [path.join(" "), spec] as const))(
+    "of %s has its options and an example that can be parsed",
+    async (words, spec) => {
+      const { exit, stdout } = await cli([...words.split(" "), "--help"]);
+      expect(exit).toBe(0);
+      for (const option of ["json", "quiet", ...Object.keys(spec.options ?? {})]) expect(stdout).toContain(`--${option}`);
+      expect(stdout).toContain("Examples:");
+      expect(spec.examples.length).toBeGreaterThan(0);
+      for (const [example] of spec.examples) expect(example.startsWith(words)).toBe(true);
+    },
+  );
 });
 
 describe("--version", () => {

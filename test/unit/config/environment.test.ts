@@ -5,7 +5,10 @@ import { splitList } from "../../../src/config/split-list.ts";
 
 describe("misspeltVariables", () => {
   it("names the variable that was meant", () => {
-    expect(misspeltVariables({ RECEPTOR_NODEID: "a", RECEPTOR_LOG_LEVL: "b" })).toMatchObject([{ suggestion: "RECEPTOR_NODE_ID" }, { suggestion: "RECEPTOR_LOG_LEVEL" }]);
+    expect(misspeltVariables({ RECEPTOR_NODEID: "a", RECEPTOR_LOG_LEVL: "b" })).toMatchObject([
+      { suggestion: "RECEPTOR_NODE_ID" },
+      { suggestion: "RECEPTOR_LOG_LEVEL" },
+    ]);
   });
 
   it("says nothing of right ones and of those that are like none", () => {

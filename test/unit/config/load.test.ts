@@ -64,7 +64,12 @@ describe("loadConfig", () => {
     const file = "node: { id: from-file, groups: [file] }\nwork: { maxConcurrent: 1, queue: 2 }\nlog:\n  level: error\n";
     const env = { RECEPTOR_NODE_ID: "from-env", RECEPTOR_MAX_WORK: "5", RECEPTOR_LOG_FORMAT: "json" };
     const { config, origins } = await load(file, { env, flags: { id: "from-flag" } });
-    expect(config).toMatchObject({ id: "from-flag", groups: ["file"], work: { maxConcurrent: 5, queue: 2 }, log: { level: "error", format: "json" } });
+    expect(config).toMatchObject({
+      id: "from-flag",
+      groups: ["file"],
+      work: { maxConcurrent: 5, queue: 2 },
+      log: { level: "error", format: "json" },
+    });
     expect(origins.get("node.id")).toEqual({ source: "flag", name: "--id" });
     expect(origins.get("work.maxConcurrent")).toEqual({ source: "environment", name: "RECEPTOR_MAX_WORK" });
     expect(origins.get("work.queue")).toEqual({ source: "file", file: "receptor.config.yaml", line: 2, column: 27 });
@@ -105,12 +110,21 @@ describe("loadConfig", () => {
   });
 
   it("calls a wrong flag a wrong argument, and names it", async () => {
-    expect(await mistakes(undefined, { flags: { "max-work": "many" } })).toEqual(["INVALID_ARGUMENT", '--max-work: work.maxConcurrent must be a number, not "many"']);
-    expect(await mistakes(undefined, { flags: { listen: ["zip://x"] } })).toEqual(["INVALID_ARGUMENT", '--listen: listen[0]: "zip://x" is no address']);
+    expect(await mistakes(undefined, { flags: { "max-work": "many" } })).toEqual([
+      "INVALID_ARGUMENT",
+      '--max-work: work.maxConcurrent must be a number, not "many"',
+    ]);
+    expect(await mistakes(undefined, { flags: { listen: ["zip://x"] } })).toEqual([
+      "INVALID_ARGUMENT",
+      '--listen: listen[0]: "zip://x" is no address',
+    ]);
   });
 
   it("names the variable that is wrong", async () => {
-    expect(await mistakes(undefined, { env: { RECEPTOR_LEAF: "perhaps" } })).toEqual(["CONFIG_INVALID", 'RECEPTOR_LEAF: node.leaf must be true or false, not "perhaps"']);
+    expect(await mistakes(undefined, { env: { RECEPTOR_LEAF: "perhaps" } })).toEqual([
+      "CONFIG_INVALID",
+      'RECEPTOR_LEAF: node.leaf must be true or false, not "perhaps"',
+    ]);
   });
 
   it("finds a file by --config, then RECEPTOR_CONFIG, then in the working folder", async () => {
@@ -124,7 +138,10 @@ describe("loadConfig", () => {
   });
 
   it("refuses a file that was named and does not exist", async () => {
-    expect(await mistakes(undefined, { file: "none.yaml" })).toEqual(["CONFIG_INVALID", "none.yaml: the configuration cannot be read: there is no such file"]);
+    expect(await mistakes(undefined, { file: "none.yaml" })).toEqual([
+      "CONFIG_INVALID",
+      "none.yaml: the configuration cannot be read: there is no such file",
+    ]);
   });
 
   it("takes keys with nothing behind them as not said", async () => {
@@ -144,7 +161,19 @@ describe("loadConfig", () => {
 
   it("freezes the configuration all the way down", async () => {
     const { config } = await load("peers: [a:1]\nplugins: { echo: {} }\nwebsocket: { headers: { A: b } }\n");
-    const parts = [config, config.peers, config.listen, config.groups, config.work, config.store, config.log, config.tls, config.plugins, config.websocket.headers, config.extraPlugins];
+    const parts = [
+      config,
+      config.peers,
+      config.listen,
+      config.groups,
+      config.work,
+      config.store,
+      config.log,
+      config.tls,
+      config.plugins,
+      config.websocket.headers,
+      config.extraPlugins,
+    ];
     expect(parts.every((part) => Object.isFrozen(part))).toBe(true);
   });
 });
@@ -164,8 +193,16 @@ describe("inFileShape", () => {
   it("lists every value under its key in the file, with where it came from", async () => {
     const resolved = await load("node:\n  id: a\n", { env: { RECEPTOR_PEER: "p:1" } });
     const rows = inFileShape(resolved);
-    expect(rows.find(({ key }) => key === "node.id")).toEqual({ key: "node.id", value: "a", origin: { source: "file", file: "receptor.config.yaml", line: 2, column: 3 } });
-    expect(rows.find(({ key }) => key === "peers")).toEqual({ key: "peers", value: ["p:1"], origin: { source: "environment", name: "RECEPTOR_PEER" } });
+    expect(rows.find(({ key }) => key === "node.id")).toEqual({
+      key: "node.id",
+      value: "a",
+      origin: { source: "file", file: "receptor.config.yaml", line: 2, column: 3 },
+    });
+    expect(rows.find(({ key }) => key === "peers")).toEqual({
+      key: "peers",
+      value: ["p:1"],
+      origin: { source: "environment", name: "RECEPTOR_PEER" },
+    });
     expect(rows.find(({ key }) => key === "work.queue")).toEqual({ key: "work.queue", value: 1_000, origin: { source: "default" } });
   });
 

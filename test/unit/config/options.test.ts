@@ -11,7 +11,16 @@ describe("resolveOptions", () => {
   });
 
   it("takes the keys of the file, flat, with units or in milliseconds and bytes", () => {
-    const config = resolveOptions({ id: "a", groups: ["g"], listen: [], peers: ["b:1"], work: { retention: "5m" }, store: { ttl: 7, maxBytes: "1KiB" }, plugins: { echo: {} }, http: "a:1" });
+    const config = resolveOptions({
+      id: "a",
+      groups: ["g"],
+      listen: [],
+      peers: ["b:1"],
+      work: { retention: "5m" },
+      store: { ttl: 7, maxBytes: "1KiB" },
+      plugins: { echo: {} },
+      http: "a:1",
+    });
     expect(config).toMatchObject({ id: "a", groups: ["g"], listen: [], peers: ["b:1"], plugins: { echo: {} }, http: "a:1" });
     expect(config.work).toEqual({ ...DEFAULTS.work, retention: 300_000 });
     expect(config.store).toEqual({ ...DEFAULTS.store, ttl: 7, maxBytes: 1_024 });
@@ -44,7 +53,9 @@ describe("resolveOptions", () => {
 
   it("tells every problem at once", () => {
     const wrong = { idd: 1, work: { queue: -1 } } as unknown as NodeOptions;
-    expect(() => resolveOptions(wrong)).toThrow(expect.objectContaining({ data: { problems: [expect.stringContaining("work.queue"), expect.stringContaining("idd")] } }));
+    expect(() => resolveOptions(wrong)).toThrow(
+      expect.objectContaining({ data: { problems: [expect.stringContaining("work.queue"), expect.stringContaining("idd")] } }),
+    );
   });
 
   it("does not freeze what the program handed over", () => {

@@ -7,7 +7,8 @@ import { isMeshError, MeshError } from "../../../src/core/errors.ts";
 
 /** Stands in for the parser of the transports room. */
 export function checkUrl(url: string): void {
-  if (!/^(?:[a-z]+:\/\/)?[^\s:/]+(?::\d+)?(?:\?cost=\d+)?$/.test(url) || url.startsWith("zip:")) throw new MeshError("INVALID_ARGUMENT", `"${url}" is no address`);
+  if (!/^(?:[a-z]+:\/\/)?[^\s:/]+(?::\d+)?(?:\?cost=\d+)?$/.test(url) || url.startsWith("zip:"))
+    throw new MeshError("INVALID_ARGUMENT", `"${url}" is no address`);
 }
 
 export async function folder(): Promise<string> {

@@ -301,7 +301,7 @@ export class Peer {
             this.errors.push(error);
           },
           onRerun: () => undefined,
-        onAttached: (_id, serial) => this.told.push(`attached ${serial}`),
+          onAttached: (_id, serial) => this.told.push(`attached ${serial}`),
         },
         destination: {
           isIdempotent: () => this.idempotent,

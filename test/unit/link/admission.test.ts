@@ -1,14 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { nodeId } from "../../../src/core/ids.ts";
-import {
-  type Claim,
-  chooseSession,
-  duplicateNode,
-  isReplaced,
-  judgeIdentity,
-  PROBE_TIME,
-  replaced,
-} from "../../../src/link/admission.ts";
+import { type Claim, chooseSession, duplicateNode, isReplaced, judgeIdentity, PROBE_TIME, replaced } from "../../../src/link/admission.ts";
 import { MeshError } from "../../../src/core/errors.ts";
 import { greetingOf, Pair } from "./support.ts";
 

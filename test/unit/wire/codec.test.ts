@@ -47,7 +47,7 @@ function bare(given: Plain): Plain {
   if (Array.isArray(given)) return given.map(bare);
   if (typeof given !== "object" || given === null || given instanceof Uint8Array) return given;
   const object = Object.create(null) as { [name: string]: Plain };
-  for (const [name, entry] of Object.entries(given)) object[name] = bare(entry as Plain);
+  for (const [name, entry] of Object.entries(given)) object[name] = bare(entry);
   return object;
 }
 

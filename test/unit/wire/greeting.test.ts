@@ -38,7 +38,7 @@ function codeOf(read: () => unknown): string | undefined {
 
 function hello(changes: { readonly [key: string]: Plain }): Uint8Array {
   const { versionMajor: _major, versionMinor: _minor, ...fields } = GREETING;
-  return Uint8Array.from([0x52, 0x4d, 0x53, 0x48, 1, 4, ...encode({ ...fields, ...changes } as Plain)]);
+  return Uint8Array.from([0x52, 0x4d, 0x53, 0x48, 1, 4, ...encode({ ...fields, ...changes })]);
 }
 
 describe("encodeHello and decodeHello", () => {
