@@ -19,13 +19,17 @@ beforeAll(async () => {
   mesh = new ProcessMesh();
   const plugins = ["--plugin", pluginFolder("echo"), "--plugin", pluginFolder("shell")];
   const config = join(mesh.folder, "third.yaml");
-  writeFileSync(config, "plugins:\n  echo: {}\n  shell: { commands: { fail: { run: [\"false\"] } } }\n");
+  writeFileSync(config, 'plugins:\n  echo: {}\n  shell: { commands: { fail: { run: ["false"] } } }\n');
   const first = await mesh.start("first", ["--listen", "tcp://127.0.0.1:0", "--http", "127.0.0.1:0"]);
   url = first.listening[0] ?? "";
   http = String(mesh.log("first").find(({ event }) => event === "http")?.["url"]);
   const second = await mesh.start("second", ["--listen", "ws://127.0.0.1:0", "--peer", url]);
   await mesh.start("third", ["--no-listen", "--peer", second.listening[0] ?? "", "--group", "web", "--config", config, ...plugins]);
-  await until(async () => ((await mesh.status(url)).nodes.some(({ id, plugins: known }) => id === "third" && known.length === 2) ? true : undefined), 15_000, "the chain is there");
+  await until(
+    async () => ((await mesh.status(url)).nodes.some(({ id, plugins: known }) => id === "third" && known.length === 2) ? true : undefined),
+    15_000,
+    "the chain is there",
+  );
 });
 
 afterAll(async () => {
@@ -37,7 +41,10 @@ function run(...args: readonly string[]): Promise<Ran> {
 }
 
 /** A line for the shell, where `$receptor` is the command, at the mesh. */
-async function shell(line: string, variables: Readonly<Record<string, string>> = {}): Promise<{ readonly stdout: Buffer; readonly stderr: string; readonly code: number | null }> {
+async function shell(
+  line: string,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<{ readonly stdout: Buffer; readonly stderr: string; readonly code: number | null }> {
   const environment = { ...process.env, RECEPTOR_PEER: url, receptor: `${process.execPath} ${COMMAND}`, ...variables };
   const child = spawn("sh", ["-c", line], { cwd: mesh.folder, env: environment, stdio: ["ignore", "pipe", "pipe"] });
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
@@ -60,7 +67,9 @@ describe("receptor ping", () => {
 
   test("prints a line for each and statistics at the end; with --quiet only these", async () => {
     const ran = await run("ping", "third", "-c", "2", "-i", "0.05");
-    expect(ran.stdout).toMatch(/^(reply from third: [\d.]+ ms, 3 hops, version 0\.1\.0\n){2}third: 2 sent, 2 received, 0% lost, min\/avg\/max [\d./]+ ms\n$/);
+    expect(ran.stdout).toMatch(
+      /^(reply from third: [\d.]+ ms, 3 hops, version 0\.1\.0\n){2}third: 2 sent, 2 received, 0% lost, min\/avg\/max [\d./]+ ms\n$/,
+    );
     const quiet = await run("ping", "third", "-c", "1", "--quiet");
     expect(quiet.stdout).toMatch(/^third: 1 sent, 1 received, 0% lost.*\n$/);
   });
@@ -77,15 +86,33 @@ test("receptor status --json has the shape of the library's status", async () =>
   const status = await mesh.status(url);
   const keys = (value: unknown): string[] => Object.keys(value ?? {});
   expect(keys(status)).toEqual(["node", "version", "uptime", "listening", "nodes", "links", "edges", "parked", "work", "warnings"]);
-  expect(status).toMatchObject({ node: "first", version: "0.1.0", listening: [url], parked: { messages: 0, bytes: 0, destinations: [] }, work: [], warnings: [] });
+  expect(status).toMatchObject({
+    node: "first",
+    version: "0.1.0",
+    listening: [url],
+    parked: { messages: 0, bytes: 0, destinations: [] },
+    work: [],
+    warnings: [],
+  });
   expect(status.nodes.map(({ id }) => id).toSorted()).toEqual(["second", "third"]);
   const third = status.nodes.find(({ id }) => id === "third");
   expect(keys(third)).toEqual(["id", "reachable", "via", "cost", "hops", "groups", "ephemeral", "plugins", "work"]);
-  expect(third).toMatchObject({ reachable: true, via: "second", cost: 2, hops: 2, groups: ["web"], ephemeral: false, work: { running: 0, queued: 0 } });
+  expect(third).toMatchObject({
+    reachable: true,
+    via: "second",
+    cost: 2,
+    hops: 2,
+    groups: ["web"],
+    ephemeral: false,
+    work: { running: 0, queued: 0 },
+  });
   expect(third?.plugins.find(({ name }) => name === "shell")).toEqual({ name: "shell", version: "0.1.0", actions: ["run"] });
   expect(keys(status.links[0])).toEqual(["peer", "url", "direction", "cost", "rtt", "since", "secure"]);
   expect(status.links).toMatchObject([{ peer: "second", direction: "in", cost: 1, secure: false }]);
-  expect(status.edges.map(({ between, cost }) => [between.toSorted(), cost])).toEqual([[["first", "second"], 1], [["second", "third"], 1]]);
+  expect(status.edges.map(({ between, cost }) => [between.toSorted(), cost])).toEqual([
+    [["first", "second"], 1],
+    [["second", "third"], 1],
+  ]);
   const plain = await run("status");
   expect(plain.stdout).toContain(url);
   expect(plain.stdout).toMatch(/third +via second +2 +2 +web/);
@@ -113,7 +140,11 @@ describe("receptor send", () => {
   test("--json prints responses that are not UTF-8 in base64", async () => {
     const bytes = Buffer.from([0xff, 0xfe, 0x00, 0x41]);
     const ran = await mesh.run(["send", "third", "echo:run", "-", "--json", "--peer", url], { input: bytes });
-    expect(ran.objects.map(({ type, base64 }) => [type, base64])).toEqual([["accepted", undefined], ["response", bytes.toString("base64")], ["end", undefined]]);
+    expect(ran.objects.map(({ type, base64 }) => [type, base64])).toEqual([
+      ["accepted", undefined],
+      ["response", bytes.toString("base64")],
+      ["end", undefined],
+    ]);
   });
 
   test("prints responses as they come", async () => {
@@ -124,7 +155,13 @@ describe("receptor send", () => {
       seen.push([type, serial, text]);
       if (type === "response") times.push(performance.now());
     }
-    expect(seen).toEqual([["accepted", undefined, undefined], ["response", 1, "1"], ["response", 2, "2"], ["response", 3, "3"], ["end", undefined, undefined]]);
+    expect(seen).toEqual([
+      ["accepted", undefined, undefined],
+      ["response", 1, "1"],
+      ["response", 2, "2"],
+      ["response", 3, "3"],
+      ["end", undefined, undefined],
+    ]);
     expect((times[2] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(500);
   });
 
@@ -146,15 +183,28 @@ describe("receptor send", () => {
     const ran = await run("send", "third", "echo:count", ENDLESS, "--timeout", "1", "--json");
     expect(ran.code).toBe(4);
     expect(ran.objects.at(-1)).toMatchObject({ type: "end", state: "cancelled", error: { code: "TIMEOUT" } });
-    await until(async () => ((await mesh.status(url)).nodes.find(({ id }) => id === "third")?.work.running === 0 ? true : undefined), 15_000, "nothing runs");
+    await until(
+      async () => ((await mesh.status(url)).nodes.find(({ id }) => id === "third")?.work.running === 0 ? true : undefined),
+      15_000,
+      "nothing runs",
+    );
   });
 
   test("ends with 3 where the work failed", async () => {
     const ran = await run("send", "third", "shell:run", "fail", "--json");
     expect(ran.code, ran.stdout).toBe(3);
-    expect(ran.objects.at(-1)).toMatchObject({ type: "end", node: "third", state: "failed", error: { code: "WORK_FAILED", message: expect.stringContaining("exit status 1") as unknown } });
+    expect(ran.objects.at(-1)).toMatchObject({
+      type: "end",
+      node: "third",
+      state: "failed",
+      error: { code: "WORK_FAILED", message: expect.stringContaining("exit status 1") as unknown },
+    });
     const plain = await run("send", "third", "shell:run", "fail");
-    expect(plain).toMatchObject({ code: 3, stdout: "", stderr: expect.stringMatching(/^receptor: WORK_FAILED: .*exit status 1/) as unknown });
+    expect(plain).toMatchObject({
+      code: 3,
+      stdout: "",
+      stderr: expect.stringMatching(/^receptor: WORK_FAILED: .*exit status 1/) as unknown,
+    });
   });
 
   test("ends quietly where its reader goes away, and leaves nothing running", async () => {
@@ -162,7 +212,11 @@ describe("receptor send", () => {
     expect(ran.stdout.toString()).toBe("1\n");
     expect(ran.stderr).toBe("");
     expect(readFileSync(join(mesh.folder, "left"), "utf8")).toBe("0\n");
-    await until(async () => ((await mesh.status(url)).nodes.find(({ id }) => id === "third")?.work.running === 0 ? true : undefined), 15_000, "nothing runs");
+    await until(
+      async () => ((await mesh.status(url)).nodes.find(({ id }) => id === "third")?.work.running === 0 ? true : undefined),
+      15_000,
+      "nothing runs",
+    );
   });
 
   test("is interrupted by SIGINT with 130, and its work is cancelled", async () => {
@@ -191,7 +245,8 @@ test("NO_COLOR and what is no terminal are respected", async () => {
     const ran = await shell("$receptor status; $receptor nod", variables);
     expect(ran.stdout.toString() + ran.stderr).not.toContain("\u001b");
   }
-  const terminal = (variables: Readonly<Record<string, string>>) => shell(`command -v script > /dev/null || exit 77; script -qec "$receptor status" /dev/null`, { TERM: "xterm", ...variables });
+  const terminal = (variables: Readonly<Record<string, string>>) =>
+    shell(`command -v script > /dev/null || exit 77; script -qec "$receptor status" /dev/null`, { TERM: "xterm", ...variables });
   const coloured = await terminal({ NO_COLOR: "" });
   if (coloured.code === 77) return;
   expect(coloured.stdout.toString()).toContain("\u001b[");
@@ -207,11 +262,26 @@ describe("receptor queue", () => {
       ids.push(String(sent.objects[0]?.["id"]));
     }
     const list = await run("queue", "list", "--json");
-    expect(list.objects).toEqual(ids.map((id, index) => ({ id, from: "first", to: `ghost-${index + 1}`, bytes: expect.any(Number) as unknown, ttl: expect.any(Number) as unknown, why: expect.any(String) as unknown })));
+    expect(list.objects).toEqual(
+      ids.map((id, index) => ({
+        id,
+        from: "first",
+        to: `ghost-${index + 1}`,
+        bytes: expect.any(Number) as unknown,
+        ttl: expect.any(Number) as unknown,
+        why: expect.any(String) as unknown,
+      })),
+    );
     for (const { ttl } of list.objects) expect(ttl).toBeLessThanOrEqual(100_000);
     const plain = await run("queue", "list", "--to", "ghost-1");
     expect(plain.stdout).toMatch(/^ID +FROM +TO +SIZE +LEFT +WHY\n\S+ +first +ghost-1 +\S+ B +1m\d*s? .*\n$/);
-    expect((await mesh.status(url)).parked).toMatchObject({ messages: 2, destinations: [{ node: "ghost-1", messages: 1 }, { node: "ghost-2", messages: 1 }] });
+    expect((await mesh.status(url)).parked).toMatchObject({
+      messages: 2,
+      destinations: [
+        { node: "ghost-1", messages: 1 },
+        { node: "ghost-2", messages: 1 },
+      ],
+    });
 
     expect((await run("queue", "retry", "--json")).objects).toEqual([{ retried: 2 }]);
     expect((await run("queue", "purge", ids[0] ?? "", "--json")).objects).toEqual([{ purged: 1 }]);
@@ -228,7 +298,10 @@ describe("receptor queue", () => {
       if (event["type"] === "parked") await run("queue", "purge", "--all");
     }
     expect(seen).toMatchObject([{ type: "parked", node: "first" }, { type: "end" }]);
-    expect(seen.at(-1)).toMatchObject({ state: "cancelled", error: { code: "CANCELLED", message: expect.stringContaining("purge") as unknown } });
+    expect(seen.at(-1)).toMatchObject({
+      state: "cancelled",
+      error: { code: "CANCELLED", message: expect.stringContaining("purge") as unknown },
+    });
     expect(await sent.ended).toBe(3);
   });
 });

@@ -87,7 +87,7 @@ describe("a second live node with a taken id", () => {
     const ran = await mesh.run(second(url), { timeout: 20_000 });
     expect(ran.code, ran.stdout + ran.stderr).toBe(78);
     expect(ran.objects.at(-1)).toMatchObject({ error: { code: "DUPLICATE_NODE" } });
-    const { message } = ran.objects.at(-1)?.["error"] as { message: string };
+    const { message } = (ran.objects.at(-1)?.["error"] ?? {}) as { message?: string };
     expect(message).toContain('"worker"');
     expect(message).toContain(address);
     await elderGoesOn();
@@ -100,7 +100,7 @@ describe("a second live node with a taken id", () => {
     const ran = await mesh.run(second(address), { timeout: 20_000 });
     expect(ran.code, ran.stdout + ran.stderr).toBe(78);
     expect(ran.objects.at(-1)).toMatchObject({ error: { code: "DUPLICATE_NODE" } });
-    const { message } = ran.objects.at(-1)?.["error"] as { message: string };
+    const { message } = (ran.objects.at(-1)?.["error"] ?? {}) as { message?: string };
     expect(message).toContain('"worker"');
     expect(message).toContain(address);
     await elderGoesOn();

@@ -33,8 +33,8 @@ describe("a node that is told to stop", () => {
       seen.push(serial ?? state ?? type);
       if (serial !== 1) continue;
       ended = mesh.signal("draining", "SIGTERM");
-      refused = until(() => (mesh.log("draining").some(({ event }) => event === "stopping") ? true : undefined), 5_000, "it stops").then(() =>
-        mesh.run(["send", "draining", "echo:run", "too late", "--ttl", "0", "--json", "--peer", url]),
+      refused = until(() => (mesh.log("draining").some(({ event }) => event === "stopping") ? true : undefined), 5_000, "it stops").then(
+        () => mesh.run(["send", "draining", "echo:run", "too late", "--ttl", "0", "--json", "--peer", url]),
       );
     }
     expect(seen).toEqual(["accepted", 1, 2, 3, 4, "succeeded"]);
@@ -98,14 +98,22 @@ test("SIGHUP reloads the configuration; with a mistake in it the old one holds",
 describe("a node without a name", () => {
   test("makes one at its first start and keeps it", async () => {
     const made = await mesh.start("unnamed", ["--no-listen"], { unnamed: true });
-    expect(made.node.startsWith(hostname().split(".")[0]?.replaceAll(/[^A-Za-z0-9_-]/g, "-") ?? "?")).toBe(true);
+    expect(
+      made.node.startsWith(
+        hostname()
+          .split(".")[0]
+          ?.replaceAll(/[^A-Za-z0-9_-]/g, "-") ?? "?",
+      ),
+    ).toBe(true);
     expect(made.node).toMatch(/-[0-9a-f]{6}$/);
     await mesh.kill("unnamed");
     expect((await mesh.start("unnamed", ["--no-listen"], { unnamed: true })).node).toBe(made.node);
     await mesh.kill("unnamed");
     rmSync(mesh.dataDir("unnamed"), { recursive: true });
     expect((await mesh.start("unnamed", ["--no-listen"], { unnamed: true })).node).not.toBe(made.node);
-    expect(readFileSync(join(mesh.dataDir("unnamed"), "node-id"), "utf8").trim()).toBe(mesh.log("unnamed").find(({ event }) => event === "ready")?.["node"]);
+    expect(readFileSync(join(mesh.dataDir("unnamed"), "node-id"), "utf8").trim()).toBe(
+      mesh.log("unnamed").find(({ event }) => event === "ready")?.["node"],
+    );
   });
 });
 
@@ -124,7 +132,12 @@ describe("tls://", () => {
     const folder = join(mesh.folder, `tls-${name}`);
     const { cert, key } = await from.issue(name);
     mkdirSync(folder, { recursive: true });
-    for (const [file, text] of [["cert", cert], ["key", key], ["ca", authority.ca]] as const) writeFileSync(join(folder, `${file}.pem`), text, { mode: 0o600 });
+    for (const [file, text] of [
+      ["cert", cert],
+      ["key", key],
+      ["ca", authority.ca],
+    ] as const)
+      writeFileSync(join(folder, `${file}.pem`), text, { mode: 0o600 });
     const paths = ["cert", "key", "ca"].map((file) => `${file}: tls-${name}/${file}.pem`).join(", ");
     writeFileSync(join(mesh.folder, `${name}.yaml`), `tls: { ${paths} }\n`);
   }
@@ -140,7 +153,9 @@ describe("tls://", () => {
 
   test("refuses who has no certificate, or one of another authority, with 6 and why", async () => {
     const without = await mesh.run(["status", "--peer", url, "--json"]);
-    expect(without.objects).toMatchObject([{ error: { code: "UNREACHABLE_MESH", message: expect.stringMatching(/certificate/) as unknown } }]);
+    expect(without.objects).toMatchObject([
+      { error: { code: "UNREACHABLE_MESH", message: expect.stringMatching(/certificate/) as unknown } },
+    ]);
     expect(without.code).toBe(6);
     await credentials("stranger", await TestAuthority.create("another authority"));
     const stranger = await mesh.run(["status", "--peer", url, "--json", "--config", join(mesh.folder, "stranger.yaml")]);
@@ -153,7 +168,13 @@ describe("tls://", () => {
   test("shows a new certificate after SIGHUP, and keeps its links", async () => {
     const shown = async (): Promise<string> => {
       const [cert, key] = ["cert", "key"].map((file) => readFileSync(join(mesh.folder, `tls-command/${file}.pem`)));
-      const socket = connect({ host: "127.0.0.1", port: Number(new URL(url).port), ca: authority.ca, ...(cert && { cert }), ...(key && { key }) });
+      const socket = connect({
+        host: "127.0.0.1",
+        port: Number(new URL(url).port),
+        ca: authority.ca,
+        ...(cert && { cert }),
+        ...(key && { key }),
+      });
       socket.on("error", () => undefined);
       await within(once(socket, "secureConnect"), 5_000, "the handshake");
       const { fingerprint256 } = socket.getPeerCertificate();
