@@ -1,4 +1,4 @@
-import { EXIT, MeshError, toMeshError } from "../core/errors.ts";
+import { EXIT, type MeshError, toMeshError } from "../core/errors.ts";
 import { VERSION } from "../node/version.ts";
 import { type Context, interruptedExit } from "./context.ts";
 import type { Output } from "./output.ts";

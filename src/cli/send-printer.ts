@@ -33,7 +33,7 @@ export class JsonPrinter implements Printer {
     const { serial, channel } = response;
     const facts = { type: "response", id, node, serial, ...(channel === undefined ? {} : { channel }) };
     if (response.payload !== undefined) {
-      await this.#line({ ...facts, ...content(await response.bytes()) });
+      await this.#line({ ...facts, ...content(response.bytes()) });
       return;
     }
     let part = 0;
@@ -198,6 +198,6 @@ export class TextPrinter extends RawPrinter {
 const LONGEST_LINE = 64 * 1024;
 
 async function* pieces(response: Response): AsyncGenerator<Uint8Array> {
-  if (response.payload !== undefined) yield await response.bytes();
+  if (response.payload !== undefined) yield response.bytes();
   else for await (const chunk of response.stream()) yield chunk as Uint8Array;
 }

@@ -111,7 +111,7 @@ async function story(work: Work, printer: Printer): Promise<void> {
     failure = error;
   }
   await work.result();
-  if (failure !== undefined) throw failure;
+  if (failure !== undefined) throw toMeshError(failure);
 }
 
 /** Cancels the work when the signal comes; `gaveUp` rejects where it does not end soon after. */

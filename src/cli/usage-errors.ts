@@ -12,10 +12,9 @@ export function explain(message: string, argv: readonly string[]): string {
 
 function problem(message: string, argv: readonly string[], spec: CommandSpec | undefined): string {
   const unknown = /^Unknown (?:argument|command)s?: (.*)$/s.exec(message)?.[1]?.split(", ") ?? [];
-  const words = unknown.filter((word) => !isOption(word, argv));
   const commands = spec === undefined ? COMMANDS : (spec.commands ?? []);
   // Without a command its options are unknown too, so the word that should be one comes first.
-  const word = words[0];
+  const word = unknown.find((name) => !isOption(name, argv));
   if (word !== undefined && commands.length > 0) return `unknown command "${word}"${hint(nearest(word, commands.map(({ name }) => name)), "")}`;
   const option = unknown.find((name) => isOption(name, argv));
   if (option !== undefined) {

@@ -27,7 +27,7 @@ export function resolveLayers(
   dataDir: (id: string | undefined) => string | undefined,
 ): { readonly config: NodeConfig; readonly origins: ReadonlyMap<string, Origin> } {
   const origins = new Map<string, Origin>();
-  const merged: Record<string, Record<string, unknown> | unknown> = {};
+  const merged: Record<string, unknown> = {};
   for (const { path } of SETTINGS) {
     const key = path.join(".");
     const layer = layers.find(({ values }) => read(values, path) !== undefined);

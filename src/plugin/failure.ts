@@ -26,7 +26,7 @@ function messageOf(thrown: unknown): string {
   const message = thrown instanceof Error ? thrown.message : property(thrown, "message");
   if (typeof message === "string") return message.slice(0, LIMIT);
   if (typeof thrown === "object" || typeof thrown === "function") return "";
-  return thrown === undefined ? "" : String(thrown).slice(0, LIMIT);
+  return thrown === undefined ? "" : `${thrown as string | number | boolean}`.slice(0, LIMIT);
 }
 
 function exitCodeOf(thrown: unknown): number | undefined {

@@ -52,7 +52,7 @@ export class GroupCommit<Operation> {
 
   async #run(): Promise<void> {
     // One turn of the microtask queue, so that the writes of one event make one group.
-    await undefined;
+    await Promise.resolve();
     while (this.#waiting.length > 0) {
       const group = this.#take();
       const error = await this.#commit(group);

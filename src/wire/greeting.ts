@@ -4,7 +4,7 @@ import type { NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { LIMITS } from "../core/limits.ts";
 import { Fields } from "./check.ts";
-import { decode, encode, type Plain } from "./codec.ts";
+import { decode, encode } from "./codec.ts";
 import { LINK_HEADER } from "./frame.ts";
 import { decodeError, encodeError } from "./outcome.ts";
 

@@ -42,7 +42,7 @@ export class World {
     for (let i = 0; i < scenario.nodes; i++) {
       const peers = new Set<string>();
       if (i > 0) peers.add(`n${this.#below(i)}`);
-      while (i > 2 && peers.size < 2 && this.random() < 0.6) peers.add(`n${this.#below(i)}`);
+      if (i > 2) while (peers.size < 2 && this.random() < 0.6) peers.add(`n${this.#below(i)}`);
       this.nodes.push(
         new SimNode(`n${i}`, [...peers], {
           clock: this.clock,

@@ -3,7 +3,7 @@ import { concat } from "../../../src/core/bytes.ts";
 import { type MessageId, nodeId } from "../../../src/core/ids.ts";
 import { LIMITS } from "../../../src/core/limits.ts";
 import { type Acknowledgement, decodeAcknowledgements, encodeAcknowledgements, writeOffset } from "../../../src/wire/acknowledgement.ts";
-import { encode, type Plain } from "../../../src/wire/codec.ts";
+import { encode } from "../../../src/wire/codec.ts";
 import { FLAG, FRAME, type FrameKind, OFFSET, ROUTED_HEADER } from "../../../src/wire/frame.ts";
 import { encodeKeepalive } from "../../../src/wire/greeting.ts";
 import { encodeMetadata, layMessage } from "../../../src/wire/message.ts";

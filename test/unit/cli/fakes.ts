@@ -241,7 +241,7 @@ function fakeResponse(serial: number, { payload, channel }: FakeResponse): Respo
     serial,
     channel,
     payload: streamed === undefined ? payload : undefined,
-    bytes: () => Object.assign(Promise.resolve(bytes), bytes),
+    bytes: () => bytes,
     text: () => Buffer.from(bytes).toString(),
     json: () => JSON.parse(Buffer.from(bytes).toString()) as unknown,
     stream: () => (streamed === undefined ? Readable.from([bytes]) : Readable.from(streamed)),

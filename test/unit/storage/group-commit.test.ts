@@ -3,7 +3,7 @@ import { MeshError } from "../../../src/core/errors.ts";
 import { callBack, GroupCommit, type PendingWrite } from "../../../src/storage/group-commit.ts";
 
 async function settle(): Promise<void> {
-  for (let i = 0; i < 10; i++) await undefined;
+  for (let i = 0; i < 10; i++) await Promise.resolve();
 }
 
 interface Commits {
@@ -45,8 +45,8 @@ describe("GroupCommit", () => {
     const { add, end, groups, done, group } = recorder();
     add(1);
     add(2, 3);
-    await undefined;
-    await undefined;
+    await Promise.resolve();
+    await Promise.resolve();
     add(4);
     add(5);
     expect(groups).toEqual([[1, 2, 3]]);
