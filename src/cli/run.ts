@@ -38,6 +38,9 @@ function asksFor(argv: readonly string[], words: readonly string[]): boolean {
 function report(error: MeshError, out: Output, env: Context["env"]): void {
   if (out.json) out.object({ error: error.toJSON() });
   // Several problems stand on lines of their own.
-  else out.warn(`receptor: ${error.code}:${error.message.includes("\n") ? `\n  ${error.message.replaceAll("\n", "\n  ")}` : ` ${error.message}`}`);
+  else
+    out.warn(
+      `receptor: ${error.code}:${error.message.includes("\n") ? `\n  ${error.message.replaceAll("\n", "\n  ")}` : ` ${error.message}`}`,
+    );
   if (env["RECEPTOR_DEBUG"] === "1") out.warn(`${error.stack ?? ""}${error.cause instanceof Error ? `\ncause: ${error.cause.stack}` : ""}`);
 }

@@ -15,7 +15,14 @@ function problem(message: string, argv: readonly string[], spec: CommandSpec | u
   const commands = spec === undefined ? COMMANDS : (spec.commands ?? []);
   // Without a command its options are unknown too, so the word that should be one comes first.
   const word = unknown.find((name) => !isOption(name, argv));
-  if (word !== undefined && commands.length > 0) return `unknown command "${word}"${hint(nearest(word, commands.map(({ name }) => name)), "")}`;
+  if (word !== undefined && commands.length > 0)
+    return `unknown command "${word}"${hint(
+      nearest(
+        word,
+        commands.map(({ name }) => name),
+      ),
+      "",
+    )}`;
   const option = unknown.find((name) => isOption(name, argv));
   if (option !== undefined) {
     const dashes = option.length === 1 ? "-" : "--";
@@ -43,7 +50,10 @@ function hint(word: string | undefined, dashes: string): string {
 function isOption(name: string, argv: readonly string[]): boolean {
   const end = argv.indexOf("--");
   const before = end < 0 ? argv : argv.slice(0, end);
-  return before.some((word) => word === `--${name}` || word.startsWith(`--${name}=`) || (name.length === 1 && /^-[A-Za-z]/.test(word) && word.includes(name)));
+  return before.some(
+    (word) =>
+      word === `--${name}` || word.startsWith(`--${name}=`) || (name.length === 1 && /^-[A-Za-z]/.test(word) && word.includes(name)),
+  );
 }
 
 /** The commands that were named, outermost first. */

@@ -29,11 +29,22 @@ describe("receptor config check", () => {
       expect.stringContaining('  receptor.config.yaml:3:5: peers[0]: "zip://x" is no address of a node'),
     ]);
     const json = await cli(["config", "check", "--json"], { cwd });
-    expect(json.objects).toEqual([{ error: { code: "CONFIG_INVALID", message: expect.any(String), data: { problems: [expect.stringContaining(":1:1:"), expect.stringContaining(":3:5:")] } } }]);
+    expect(json.objects).toEqual([
+      {
+        error: {
+          code: "CONFIG_INVALID",
+          message: expect.any(String),
+          data: { problems: [expect.stringContaining(":1:1:"), expect.stringContaining(":3:5:")] },
+        },
+      },
+    ]);
   });
 
   it("says that there is no file", async () => {
-    expect(await cli(["config", "check", "none.yaml"])).toMatchObject({ exit: 78, stderr: expect.stringContaining("there is no such file") });
+    expect(await cli(["config", "check", "none.yaml"])).toMatchObject({
+      exit: 78,
+      stderr: expect.stringContaining("there is no such file"),
+    });
   });
 });
 
@@ -66,7 +77,11 @@ describe("receptor config show", () => {
 describe("receptor config schema", () => {
   it("prints a JSON Schema", async () => {
     const schema: unknown = JSON.parse((await cli(["config", "schema"])).stdout);
-    expect(schema).toMatchObject({ $schema: expect.stringContaining("json-schema.org"), type: "object", properties: { node: {}, listen: {}, peers: {} } });
+    expect(schema).toMatchObject({
+      $schema: expect.stringContaining("json-schema.org"),
+      type: "object",
+      properties: { node: {}, listen: {}, peers: {} },
+    });
   });
 });
 
@@ -74,8 +89,12 @@ describe("a configuration file", () => {
   it("says through whom other commands join, after --peer and RECEPTOR_PEER", async () => {
     const cwd = await folder("peers: ['tcp://from-file:1']\nwebsocket: { headers: { A: b } }\n");
     const node = fakeNode({ ping: async () => ({ rtt: 1, hops: 1, version: "1", work: { running: 0, queued: 0 } }) });
-    expect((await cli(["ping", "w", "-c", "1"], { cwd, node })).connects).toMatchObject([{ peers: ["tcp://from-file:1"], config: { websocket: { headers: { A: "b" } } } }]);
-    expect((await cli(["ping", "w", "-c", "1", "--peer", "a:1"], { cwd, node })).connects).toMatchObject([{ peers: ["a:1"], config: { websocket: { headers: { A: "b" } } } }]);
+    expect((await cli(["ping", "w", "-c", "1"], { cwd, node })).connects).toMatchObject([
+      { peers: ["tcp://from-file:1"], config: { websocket: { headers: { A: "b" } } } },
+    ]);
+    expect((await cli(["ping", "w", "-c", "1", "--peer", "a:1"], { cwd, node })).connects).toMatchObject([
+      { peers: ["a:1"], config: { websocket: { headers: { A: "b" } } } },
+    ]);
   });
 
   it("that is wrong stops other commands too", async () => {

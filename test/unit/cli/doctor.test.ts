@@ -50,11 +50,16 @@ describe("receptor doctor", () => {
     await writeFile(join(cwd, "receptor.config.yaml"), "lisen: []\npers: []\n");
     const { exit, of } = await doctor(["-d", cwd], { cwd });
     expect(exit).toBe(1);
-    expect(of("configuration")).toMatchObject([{ level: "fail", detail: expect.stringContaining(":1:1:") }, { level: "fail", detail: expect.stringContaining(":2:1:") }]);
+    expect(of("configuration")).toMatchObject([
+      { level: "fail", detail: expect.stringContaining(":1:1:") },
+      { level: "fail", detail: expect.stringContaining(":2:1:") },
+    ]);
   });
 
   it("warns of misspelt variables", async () => {
-    expect((await doctor([], { env: { RECEPTOR_NODEID: "a" } })).of("environment")).toMatchObject([{ level: "warn", detail: 'RECEPTOR_NODEID: no such variable; did you mean "RECEPTOR_NODE_ID"?' }]);
+    expect((await doctor([], { env: { RECEPTOR_NODEID: "a" } })).of("environment")).toMatchObject([
+      { level: "warn", detail: 'RECEPTOR_NODEID: no such variable; did you mean "RECEPTOR_NODE_ID"?' },
+    ]);
   });
 
   it("tells whether a peer answers, and who it is", async () => {
@@ -66,7 +71,9 @@ describe("receptor doctor", () => {
   it("tells a port that another program holds from one of its own node", async () => {
     const cwd = await folder();
     const services = { probeListen: async () => "listen EADDRINUSE: address already in use" };
-    expect((await doctor(["-d", cwd], { services })).of("listen")).toMatchObject([{ level: "warn", mend: expect.stringContaining("8888") }]);
+    expect((await doctor(["-d", cwd], { services })).of("listen")).toMatchObject([
+      { level: "warn", mend: expect.stringContaining("8888") },
+    ]);
     const held = { ...services, describeHolder: async () => ({ pid: process.pid, node: "hub" }) };
     expect((await doctor([], { services: held })).of("listen")).toMatchObject([{ level: "ok" }]);
   });
@@ -79,7 +86,12 @@ describe("receptor doctor", () => {
     const npmVersion = async (): Promise<string> => Promise.reject(new Error("ENOENT"));
     const { exit, of } = await doctor(["-d", open], { services: { npmVersion } });
     expect(exit).toBe(0);
-    expect(of("data folder")).toContainEqual({ level: "warn", check: "data folder", detail: `${open} can be written by others`, mend: `chmod go-w ${open}` });
+    expect(of("data folder")).toContainEqual({
+      level: "warn",
+      check: "data folder",
+      detail: `${open} can be written by others`,
+      mend: `chmod go-w ${open}`,
+    });
     expect(of("npm")).toMatchObject([{ level: "warn" }]);
   });
 });

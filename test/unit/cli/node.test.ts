@@ -15,7 +15,12 @@ interface Running {
 }
 
 /** Runs `receptor node` until `during` has done what it does to the node that is ready. */
-async function node(argv: readonly string[], during: (tools: { stop(): void; extra: NodeExtra; sighup(): Promise<void> }) => void | Promise<void>, parts: Partial<MeshNode> = {}, env = {}): Promise<Running> {
+async function node(
+  argv: readonly string[],
+  during: (tools: { stop(): void; extra: NodeExtra; sighup(): Promise<void> }) => void | Promise<void>,
+  parts: Partial<MeshNode> = {},
+  env = {},
+): Promise<Running> {
   const controller = new AbortController();
   const options: NodeOptions[] = [];
   const logged: Running["logged"] = [];
@@ -58,22 +63,31 @@ async function node(argv: readonly string[], during: (tools: { stop(): void; ext
 describe("receptor node", () => {
   it("logs that it is ready, drains for 10 s when it is stopped, and ends with 0", async () => {
     const { logged, drains, ran } = await node([], ({ stop }) => stop());
-    expect(logged[0]).toEqual({ fields: { event: "ready", node: "hub", listening: ["tcp://127.0.0.1:8888"], pid: process.pid }, message: "ready", logger: "info/pretty" });
+    expect(logged[0]).toEqual({
+      fields: { event: "ready", node: "hub", listening: ["tcp://127.0.0.1:8888"], pid: process.pid },
+      message: "ready",
+      logger: "info/pretty",
+    });
     expect(drains).toEqual([10_000]);
     expect(ran).toMatchObject({ exit: 0, stdout: "", stderr: "" });
   });
 
   it("says that it is ready whatever the log level, but not with --quiet", async () => {
-    expect((await node(["--log-level", "error"], ({ stop }) => stop())).logged[0]).toMatchObject({ message: "ready", logger: "info/pretty" });
+    expect((await node(["--log-level", "error"], ({ stop }) => stop())).logged[0]).toMatchObject({
+      message: "ready",
+      logger: "info/pretty",
+    });
     expect((await node(["--quiet"], ({ stop }) => stop())).logged[0]?.logger).toBe("error/pretty");
   });
 
   it("logs JSON with --json and with --log-format json", async () => {
-    for (const argv of [["--json"], ["--log-format", "json"]]) expect((await node(argv, ({ stop }) => stop())).logged[0]?.logger).toBe("info/json");
+    for (const argv of [["--json"], ["--log-format", "json"]])
+      expect((await node(argv, ({ stop }) => stop())).logged[0]?.logger).toBe("info/json");
   });
 
   it("builds its configuration from every flag", async () => {
-    const argv = "-i hub -l tcp://127.0.0.1:0 -l ws://[::1]:1 -p a:1 -p b:2?cost=3 -g web -g db -d /data --plugin ./p --max-work 3 --http 127.0.0.1:9 --log-level debug --insecure --leaf --drain 0.5";
+    const argv =
+      "-i hub -l tcp://127.0.0.1:0 -l ws://[::1]:1 -p a:1 -p b:2?cost=3 -g web -g db -d /data --plugin ./p --max-work 3 --http 127.0.0.1:9 --log-level debug --insecure --leaf --drain 0.5";
     const { options, drains } = await node(argv.split(" "), ({ stop }) => stop());
     expect(options).toMatchObject([
       {
@@ -99,7 +113,9 @@ describe("receptor node", () => {
   });
 
   it("ends with the status of what is fatal, without draining", async () => {
-    const { ran, drains } = await node([], ({ extra }) => extra.onFatal?.(new MeshError("DUPLICATE_NODE", "another live node has the id hub")));
+    const { ran, drains } = await node([], ({ extra }) =>
+      extra.onFatal?.(new MeshError("DUPLICATE_NODE", "another live node has the id hub")),
+    );
     expect(ran).toMatchObject({ exit: 78, stderr: "receptor: DUPLICATE_NODE: another live node has the id hub\n" });
     expect(drains).toEqual([0]);
   });
@@ -121,7 +137,12 @@ describe("receptor node", () => {
       { reload },
     );
     expect(reloads).toBe(2);
-    expect(logged.map(({ message }) => message)).toEqual(["ready", "configuration reloaded", "the configuration could not be reloaded; the old one holds", "stopping"]);
+    expect(logged.map(({ message }) => message)).toEqual([
+      "ready",
+      "configuration reloaded",
+      "the configuration could not be reloaded; the old one holds",
+      "stopping",
+    ]);
     expect(config?.id).toBe("x");
     expect(ran.exit).toBe(0);
   });

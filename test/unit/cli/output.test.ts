@@ -3,12 +3,16 @@ import { describe, expect, it } from "vitest";
 import { Output } from "../../../src/cli/output.ts";
 
 const sink = (write: (done: (error?: Error) => void, text: string) => void, isTTY = false) =>
-  Object.assign(new Writable({ highWaterMark: 4, write: (chunk: Buffer, _encoding, done) => write(done, chunk.toString()) }), { isTTY, columns: 80 });
+  Object.assign(new Writable({ highWaterMark: 4, write: (chunk: Buffer, _encoding, done) => write(done, chunk.toString()) }), {
+    isTTY,
+    columns: 80,
+  });
 const nowhere = () => sink((done) => done());
 
 describe("Output", () => {
   it("colours a terminal, unless NO_COLOR or TERM=dumb says not to, and nothing else", () => {
-    const styled = (isTTY: boolean, env: Record<string, string>): string => new Output({ stdout: sink((done) => done(), isTTY), stderr: nowhere(), env }).style("red", "x");
+    const styled = (isTTY: boolean, env: Record<string, string>): string =>
+      new Output({ stdout: sink((done) => done(), isTTY), stderr: nowhere(), env }).style("red", "x");
     expect(styled(true, {})).toBe("\u001b[31mx\u001b[39m");
     expect(styled(true, { NO_COLOR: "1" })).toBe("x");
     expect(styled(true, { NO_COLOR: "" })).not.toBe("x");

@@ -32,7 +32,10 @@ describe("receptor plugin add and remove", () => {
   it("work in the plugin folder of the data folder", async () => {
     const calls: unknown[] = [];
     const services = npm(calls);
-    expect(await cli(["plugin", "add", "receptor-echo@1", "--data-dir", "/d"], { services })).toMatchObject({ exit: 0, stdout: "installed echo 0.1.0 (receptor-echo)\n" });
+    expect(await cli(["plugin", "add", "receptor-echo@1", "--data-dir", "/d"], { services })).toMatchObject({
+      exit: 0,
+      stdout: "installed echo 0.1.0 (receptor-echo)\n",
+    });
     await cli(["plugin", "add", "./x", "--allow-scripts"], { services, env: { RECEPTOR_DATA_DIR: "data" }, cwd: "/work" });
     expect(await cli(["plugin", "remove", "echo", "-d", "/d"], { services })).toMatchObject({ exit: 0, stdout: "removed echo\n" });
     expect(calls).toEqual([
@@ -76,20 +79,39 @@ describe("receptor plugin add and remove", () => {
 describe("receptor plugin list", () => {
   const advertised: Status = {
     ...STATUS,
-    nodes: [{ id: "hub", reachable: true, via: "hub", cost: 1, hops: 1, groups: [], ephemeral: false, plugins: [{ name: "sleep", version: "2.0.0", actions: ["run"] }], work: { running: 0, queued: 0 } }],
+    nodes: [
+      {
+        id: "hub",
+        reachable: true,
+        via: "hub",
+        cost: 1,
+        hops: 1,
+        groups: [],
+        ephemeral: false,
+        plugins: [{ name: "sleep", version: "2.0.0", actions: ["run"] }],
+        work: { running: 0, queued: 0 },
+      },
+    ],
   };
 
   it("shows what is installed in a data folder, and what is wrong with it", async () => {
     const calls: unknown[] = [];
     const { stdout } = await cli(["plugin", "list", "-d", "/d"], { services: npm(calls) });
     expect(calls).toEqual([["list", "/d/plugins"]]);
-    expect(lines(stdout)).toEqual(["PLUGIN  VERSION  ACTIONS", "echo    0.1.0    run, count", "bad     1.0.0    cannot be loaded: asks for another API"]);
+    expect(lines(stdout)).toEqual([
+      "PLUGIN  VERSION  ACTIONS",
+      "echo    0.1.0    run, count",
+      "bad     1.0.0    cannot be loaded: asks for another API",
+    ]);
   });
 
   it("shows what the running node advertises with --peer, and where no folder is named", async () => {
     const node = fakeNode({ status: () => advertised });
     expect((await cli(["plugin", "list", "--json"], { node })).objects).toEqual([{ name: "sleep", version: "2.0.0", actions: ["run"] }]);
-    expect(lines((await cli(["plugin", "list", "--peer", "a:1"], { node, env: { RECEPTOR_DATA_DIR: "/d" } })).stdout)).toEqual(["PLUGIN  VERSION  ACTIONS", "sleep   2.0.0    run"]);
+    expect(lines((await cli(["plugin", "list", "--peer", "a:1"], { node, env: { RECEPTOR_DATA_DIR: "/d" } })).stdout)).toEqual([
+      "PLUGIN  VERSION  ACTIONS",
+      "sleep   2.0.0    run",
+    ]);
   });
 
   it("ends with 6 where there is neither", async () => expect((await cli(["plugin", "list"])).exit).toBe(6));

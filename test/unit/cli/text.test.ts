@@ -57,14 +57,36 @@ describe("unfinished", () => {
 
 describe("table", () => {
   it("lines up columns, by what a terminal shows", () => {
-    expect(table(["A", "N"], [["日本", "1"], ["\u001b[1mx\u001b[22m", "22"]], new Set([1]))).toEqual(["A      N", "日本   1", "\u001b[1mx\u001b[22m     22"]);
+    expect(
+      table(
+        ["A", "N"],
+        [
+          ["日本", "1"],
+          ["\u001b[1mx\u001b[22m", "22"],
+        ],
+        new Set([1]),
+      ),
+    ).toEqual(["A      N", "日本   1", "\u001b[1mx\u001b[22m     22"]);
     expect(width("e\u0301")).toBe(1);
   });
 });
 
 describe("figures for people", () => {
-  it.each([[0, "0s"], [412, "0.4s"], [9_949, "9.9s"], [12_000, "12s"], [299_400, "4m59s"], [300_000, "5m"], [273_600_000, "3d4h"]])("time of %d ms is %s", (ms, text) => expect(humanTime(ms)).toBe(text));
-  it.each([[0, "0 B"], [1_023, "1023 B"], [1_536, "1.5 KiB"], [2 ** 30, "1.0 GiB"]])("%d bytes are %s", (bytes, text) => expect(humanBytes(bytes)).toBe(text));
+  it.each([
+    [0, "0s"],
+    [412, "0.4s"],
+    [9_949, "9.9s"],
+    [12_000, "12s"],
+    [299_400, "4m59s"],
+    [300_000, "5m"],
+    [273_600_000, "3d4h"],
+  ])("time of %d ms is %s", (ms, text) => expect(humanTime(ms)).toBe(text));
+  it.each([
+    [0, "0 B"],
+    [1_023, "1023 B"],
+    [1_536, "1.5 KiB"],
+    [2 ** 30, "1.0 GiB"],
+  ])("%d bytes are %s", (bytes, text) => expect(humanBytes(bytes)).toBe(text));
   it("a round trip has three digits, or none", () => {
     expect(humanRtt(0.4125)).toMatch(/^0\.41[23] ms$/);
     expect(humanRtt(null)).toBe("-");
