@@ -144,6 +144,13 @@ it("docs/operations.md has each of SETTINGS, with its flag and variables", () =>
   }
 });
 
+it("docs/architecture.md names files that there are", () => {
+  const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" });
+  const named = [...read("docs/architecture.md").matchAll(/`(?:src\/)?([\w/-]+\.ts)`/g)].map((match) => match[1] ?? "");
+  expect(named.length).toBeGreaterThan(20);
+  expect(named.filter((file) => !sources.some((source) => `/${source}`.endsWith(`/${file}`)))).toEqual([]);
+});
+
 describe("links", () => {
   it.each(documents())("of %s lead to files and headings that are there", (path) => {
     const broken = [...read(path).matchAll(/\]\(([^)\s]+)\)/g)]
