@@ -36,8 +36,8 @@ export interface Conversation {
   wait: Millis;
   /** The sender asked how far the payload has come. */
   probed: boolean;
-  /** The payload's acknowledgements. */
-  readonly acks: AckSource;
+  /** The acknowledgements of a payload that is streamed. */
+  acks: AckSource | undefined;
 }
 
 /** How every conversation begins: offered. */
@@ -49,14 +49,19 @@ export function newConversation(facts: {
   frame: Uint8Array | undefined;
   streamed: boolean;
 }): Conversation {
-  const { streamed, ...rest } = facts;
+  const up = facts.streamed ? new StreamReceiver() : undefined;
+  // Field by field, and without accessors: this runs for every message.
   const conversation: Conversation = {
-    ...rest,
+    id: facts.id,
+    peer: facts.peer,
+    durable: facts.durable,
+    hold: facts.hold,
+    frame: facts.frame,
     phase: "offered",
     error: undefined,
     interrupted: undefined,
     receiptDue: false,
-    up: streamed ? new StreamReceiver() : undefined,
+    up,
     down: new StreamSender(LIMITS.retainedPerWork),
     responses: 0,
     generation: 0,
@@ -64,30 +69,35 @@ export function newConversation(facts: {
     blocked: false,
     wait: RESEND.first,
     probed: false,
-    acks: {
-      get to() {
-        return conversation.peer;
-      },
-      take: () => acknowledgementOf(conversation),
-    },
+    acks: undefined,
   };
+  if (up !== undefined) conversation.acks = new PayloadAcks(conversation, up);
   return conversation;
 }
 
-function acknowledgementOf(conversation: Conversation): Acknowledgement {
-  const { id, up, probed } = conversation;
-  const entry = {
-    id,
-    upward: true,
-    gap: up?.gap ?? false,
-    probed,
-    done: up?.done ?? true,
-    detached: false,
-    generation: 0,
-    offset: up?.offset ?? 0,
-    window: up?.window ?? 0,
-  };
+/** Acknowledges the payload of one message to whoever sends it. */
+class PayloadAcks implements AckSource {
+  readonly #conversation: Conversation;
+  readonly #up: StreamReceiver;
+
+  constructor(conversation: Conversation, up: StreamReceiver) {
+    this.#conversation = conversation;
+    this.#up = up;
+  }
+
+  get to(): NodeHash {
+    return this.#conversation.peer;
+  }
+
+  take(): Acknowledgement {
+    return acknowledgementOf(this.#conversation, this.#up);
+  }
+}
+
+function acknowledgementOf(conversation: Conversation, up: StreamReceiver): Acknowledgement {
+  const { id, probed } = conversation;
+  const entry = { id, upward: true, gap: up.gap, probed, done: up.done, detached: false, generation: 0, offset: up.offset, window: up.window };
   conversation.probed = false;
-  up?.acknowledged();
+  up.acknowledged();
   return entry;
 }

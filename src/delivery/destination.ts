@@ -457,7 +457,7 @@ export class Destination {
 
   #acknowledge(now: Instant, conversation: Conversation, up: StreamReceiver): void {
     const { need } = up;
-    if (need === undefined) return;
+    if (need === undefined || conversation.acks === undefined) return;
     this.#acks.add(now, conversation.acks, need === "now");
     if (need === "now") this.#port.markDirty();
   }

@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
@@ -9,6 +8,7 @@ import type { PluginFacts, WorkEffect, WorkInput } from "../work/types.ts";
 import type { WorkMachine } from "../work/machine.ts";
 import type { WorkState, WorkStatus } from "./api.ts";
 import type { Engine } from "./engine.ts";
+import { InlineSource, PayloadStream } from "./payload-stream.ts";
 import type { Wakeable } from "./agenda.ts";
 
 /** One record of a response stream takes at most this much payload; larger values travel in pieces. */
@@ -206,12 +206,7 @@ export class Worker implements Wakeable {
 
   #input({ request, payload }: Job): ByteSource {
     if (payload !== undefined) return { stream: payload.readable };
-    return {
-      inline: request.payload,
-      get stream() {
-        return Readable.from(request.payload.length === 0 ? [] : [request.payload], { objectMode: false });
-      },
-    };
+    return new InlineSource(request.payload);
   }
 
   #sink(job: Job): ResponseSink {
@@ -243,54 +238,5 @@ export class Worker implements Wakeable {
               job.ready.push(resolve);
             }),
     };
-  }
-}
-
-/** A payload that arrives in pieces, as a stream that holds its sender to the plugin's pace. */
-class PayloadStream {
-  readonly readable: Readable;
-  readonly #waiting: Uint8Array[] = [];
-  readonly #consumed: (count: number) => void;
-  #wanted = false;
-  #whole = false;
-
-  constructor(consumed: (count: number) => void) {
-    this.#consumed = consumed;
-    this.readable = new Readable({
-      highWaterMark: 64 * 1024,
-      read: () => {
-        this.#wanted = true;
-        this.#push();
-      },
-    });
-    // An abort destroys the stream; a plugin that does not read it has no error to hear of.
-    this.readable.on("error", () => undefined);
-  }
-
-  add(bytes: Uint8Array): void {
-    if (this.readable.destroyed) return this.#consumed(bytes.length);
-    this.#waiting.push(bytes);
-    this.#push();
-  }
-
-  finish(): void {
-    this.#whole = true;
-    this.#push();
-  }
-
-  /** The work is over. */
-  close(): void {
-    if (!this.readable.readableEnded) this.readable.destroy(new MeshError("CLOSED", "the work is over"));
-    for (const bytes of this.#waiting.splice(0)) this.#consumed(bytes.length);
-  }
-
-  #push(): void {
-    while (this.#wanted) {
-      const bytes = this.#waiting.shift();
-      if (bytes === undefined) break;
-      this.#wanted = this.readable.push(bytes);
-      this.#consumed(bytes.length);
-    }
-    if (this.#whole && this.#waiting.length === 0 && !this.readable.destroyed) this.readable.push(null);
   }
 }

@@ -3,11 +3,12 @@ import type { MessageId, NodeId } from "../core/ids.ts";
 import { type Logger, SILENT } from "../core/log.ts";
 import type { PluginFacts } from "../work/types.ts";
 import { actionOf } from "./check.ts";
+import { WorkContext } from "./context.ts";
 import type { Outcome, StartRequest } from "./contract.ts";
 import type { Context, PluginDefinition } from "./definition.ts";
 import { failureOf } from "./failure.ts";
 import { WorkInput } from "./input.ts";
-import { onChannel, runAction } from "./runner.ts";
+import { runAction } from "./runner.ts";
 
 /** A plugin that is ready to run: what it exports, and its checked options. */
 export interface ReadyPlugin {
@@ -90,18 +91,8 @@ export class PluginHost {
   }
 
   #context(request: StartRequest, plugin: ReadyPlugin, signal: AbortSignal): Context {
-    return {
-      id: request.id,
-      node: this.#options.node,
-      sender: request.sender,
-      plugin: request.plugin,
-      action: request.action,
-      headers: request.headers,
-      options: plugin.options,
-      signal,
-      log: (this.#options.log ?? SILENT).child({ plugin: request.plugin, work: request.id }),
-      respond: onChannel,
-    };
+    const { node, log = SILENT } = this.#options;
+    return new WorkContext(request, { node, options: plugin.options, signal, log });
   }
 
   #isBusy(definition: PluginDefinition): boolean {

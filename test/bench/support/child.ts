@@ -11,19 +11,20 @@ export class Child {
   /** `program`: a file in programs/. */
   constructor(program: string, args: readonly string[] = []) {
     const path = fileURLToPath(new URL(`../programs/${program}.ts`, import.meta.url));
-    const profile = process.env["BENCH_PROFILE"];
-    const execArgv = ["--import", "tsx", ...(profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`])];
-    this.#process = fork(path, args, { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    this.#process = fork(path, args, { execArgv: ["--import", "tsx"], stdio: ["ignore", "inherit", "inherit", "ipc"] });
   }
 
   /** Resolves to what the handler in the process gives. */
   async ask<T>(what: string, argument: unknown = {}): Promise<T> {
-    const answered = Promise.race([
-      once(this.#process, "message"),
-      once(this.#process, "exit").then(([code]) => Promise.reject(new Error(`a process of the benchmark ended with ${String(code)} while it did "${what}"`))),
-    ]);
+    const listening = new AbortController();
+    const { signal } = listening;
+    const ended = once(this.#process, "exit", { signal }).then(([code]) => {
+      throw new Error(`a process of the benchmark ended with ${String(code)} while it did "${what}"`);
+    });
     this.#process.send({ what, argument });
-    const [answer] = (await answered) as [{ readonly result?: T; readonly error?: string }];
+    const [answer] = (await Promise.race([once(this.#process, "message", { signal }), ended])) as [{ readonly result?: T; readonly error?: string }];
+    ended.catch(() => undefined);
+    listening.abort();
     if (answer.error !== undefined) throw new Error(`${what}: ${answer.error}`);
     return answer.result as T;
   }

@@ -1,0 +1,39 @@
+import type { MessageId, NodeId } from "../core/ids.ts";
+import type { Logger } from "../core/log.ts";
+import type { StartRequest } from "./contract.ts";
+import type { ChannelResponse, Context, Payload } from "./definition.ts";
+import { onChannel } from "./runner.ts";
+
+/** What one work's plugin is told. Its log is made when it is first asked for: most works say nothing. */
+export class WorkContext implements Context {
+  readonly id: MessageId;
+  readonly node: NodeId;
+  readonly sender: NodeId;
+  readonly plugin: string;
+  readonly action: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly options: unknown;
+  readonly signal: AbortSignal;
+  readonly #parent: Logger;
+  #log: Logger | undefined;
+
+  constructor(request: StartRequest, around: { readonly node: NodeId; readonly options: unknown; readonly signal: AbortSignal; readonly log: Logger }) {
+    this.id = request.id;
+    this.node = around.node;
+    this.sender = request.sender;
+    this.plugin = request.plugin;
+    this.action = request.action;
+    this.headers = request.headers;
+    this.options = around.options;
+    this.signal = around.signal;
+    this.#parent = around.log;
+  }
+
+  get log(): Logger {
+    this.#log ??= this.#parent.child({ plugin: this.plugin, work: this.id });
+    return this.#log;
+  }
+
+  /** Bound to nothing, so that a plugin may take it out. */
+  readonly respond: (payload: Payload, channel: string) => ChannelResponse = onChannel;
+}
