@@ -96,7 +96,17 @@ class PayloadAcks implements AckSource {
 
 function acknowledgementOf(conversation: Conversation, up: StreamReceiver): Acknowledgement {
   const { id, probed } = conversation;
-  const entry = { id, upward: true, gap: up.gap, probed, done: up.done, detached: false, generation: 0, offset: up.offset, window: up.window };
+  const entry = {
+    id,
+    upward: true,
+    gap: up.gap,
+    probed,
+    done: up.done,
+    detached: false,
+    generation: 0,
+    offset: up.offset,
+    window: up.window,
+  };
   conversation.probed = false;
   up.acknowledged();
   return entry;

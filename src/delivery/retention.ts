@@ -4,6 +4,7 @@ import type { Instant, Millis } from "../core/instant.ts";
 import { LIMITS } from "../core/limits.ts";
 
 const MOST = 100_000;
+const NOBODY: readonly MessageId[] = [];
 
 /** Which ended works are still kept for a sender that comes back: for a time, and within a number and a sum of bytes; the oldest go first. */
 export class Retention {
@@ -21,6 +22,7 @@ export class Retention {
     this.#kept.set(id, bytes);
     this.#bytes += bytes;
     this.#until.set(id, now + this.#life);
+    if (this.#bytes <= LIMITS.retained && this.#kept.size <= MOST) return NOBODY;
     const gone: MessageId[] = [];
     for (const [oldest, size] of this.#kept) {
       if ((this.#bytes <= LIMITS.retained && this.#kept.size <= MOST) || oldest === id) break;

@@ -17,7 +17,10 @@ export class WorkContext implements Context {
   readonly #parent: Logger;
   #log: Logger | undefined;
 
-  constructor(request: StartRequest, around: { readonly node: NodeId; readonly options: unknown; readonly signal: AbortSignal; readonly log: Logger }) {
+  constructor(
+    request: StartRequest,
+    around: { readonly node: NodeId; readonly options: unknown; readonly signal: AbortSignal; readonly log: Logger },
+  ) {
     this.id = request.id;
     this.node = around.node;
     this.sender = request.sender;

@@ -69,12 +69,14 @@ export function recordHead(
   return head;
 }
 
+/** The same bytes each time: not to be written to. */
 export function finishRecord(): Uint8Array {
-  return bare("finish", EMPTY);
+  return FINISH;
 }
 
+/** The same bytes each time: not to be written to. */
 export function runningRecord(): Uint8Array {
-  return bare("running", EMPTY);
+  return RUNNING;
 }
 
 export function endRecord(end: WorkEnd): Uint8Array {
@@ -90,6 +92,9 @@ function bare(type: "finish" | "running" | "end", body: Uint8Array): Uint8Array 
   record.set(body, RECORD_HEADER);
   return record;
 }
+
+const FINISH = bare("finish", EMPTY);
+const RUNNING = bare("running", EMPTY);
 
 /** Cuts the response stream into records. The bytes pushed are copied once; payloads share that copy. Throws PROTOCOL_ERROR, TOO_LARGE. */
 export class RecordReader {

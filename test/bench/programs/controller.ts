@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { MeshNode } from "../../../src/index.ts";
+import type { createNode, MeshNode } from "../../../src/index.ts";
 import { serve } from "../support/child.ts";
 
 let node: MeshNode | undefined;
@@ -7,7 +7,7 @@ let node: MeshNode | undefined;
 /** A program that uses the built library, at the near end of the mesh. */
 serve({
   start: async ({ peer }: { readonly peer: string }) => {
-    const library = (await import(new URL("../../../dist/index.js", import.meta.url).href)) as typeof import("../../../src/index.ts");
+    const library = (await import(new URL("../../../dist/index.js", import.meta.url).href)) as { createNode: typeof createNode };
     node = await library.createNode({ id: "controller", listen: [], peers: [peer], plugins: {} });
     await node.reachable("worker", { timeout: 10_000 });
   },

@@ -5,7 +5,7 @@ import { DESTINATION, reader } from "../support/frames.ts";
 import { serve } from "../support/child.ts";
 
 /** Whom the relay knows; a lookup for each frame, as in a node. */
-const KNOWN = new Map([[DESTINATION.low, DESTINATION.high]]);
+const KNOWN = new Map<number, number>([[DESTINATION.low, DESTINATION.high]]);
 
 /** A relay between whoever connects and `port`: mode "parse" looks at each frame and copies it, "splice" hands bytes on. */
 serve({

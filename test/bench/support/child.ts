@@ -22,7 +22,9 @@ export class Child {
       throw new Error(`a process of the benchmark ended with ${String(code)} while it did "${what}"`);
     });
     this.#process.send({ what, argument });
-    const [answer] = (await Promise.race([once(this.#process, "message", { signal }), ended])) as [{ readonly result?: T; readonly error?: string }];
+    const [answer] = (await Promise.race([once(this.#process, "message", { signal }), ended])) as [
+      { readonly result?: T; readonly error?: string },
+    ];
     ended.catch(() => undefined);
     listening.abort();
     if (answer.error !== undefined) throw new Error(`${what}: ${answer.error}`);
