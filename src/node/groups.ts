@@ -16,7 +16,8 @@ export function parseTarget(text: string): Target {
   const grouped = /^(any|all):(.*)$/.exec(text);
   if (grouped !== null) {
     const group = grouped[2] ?? "";
-    if (!isGroupName(group)) throw new MeshError("INVALID_ARGUMENT", `"${grouped[2] ?? ""}" is no group: use 1 to 64 characters of A-Z a-z 0-9 . _ -`);
+    if (!isGroupName(group))
+      throw new MeshError("INVALID_ARGUMENT", `"${grouped[2] ?? ""}" is no group: use 1 to 64 characters of A-Z a-z 0-9 . _ -`);
     return { type: grouped[1] === "any" ? "any" : "all", group };
   }
   if (!isNodeId(text)) throw new MeshError("INVALID_ARGUMENT", `"${text}" is no target: use a node id, any:GROUP or all:GROUP`);

@@ -1,5 +1,5 @@
 import type { Instant, Millis } from "../core/instant.ts";
-import { bootPrefix } from "../wire/advertisement-layout.ts";
+import { bootLife } from "../wire/advertisement-layout.ts";
 import { ROUTING } from "./numbers.ts";
 
 /** A process that speaks for a node: its boot id, and how long it runs. */
@@ -10,7 +10,7 @@ export interface Process {
 
 /**
  * R4: tells a node that lives twice from one that lost its disk. What a former process left behind in the mesh falls silent once it is
- * refuted; another live process answers back. Boot ids are told apart by their first 32 bits.
+ * refuted; another live process answers back. Boot ids are told apart by the 32 bits that name a life.
  */
 export class Duplicates {
   readonly #own: ReadonlySet<number>;
@@ -18,7 +18,7 @@ export class Duplicates {
   readonly #refutations = new Map<number, Instant[]>();
 
   constructor(recentBoots: readonly string[]) {
-    this.#own = new Set(recentBoots.slice(-ROUTING.recentBoots).map(bootPrefix));
+    this.#own = new Set(recentBoots.slice(-ROUTING.recentBoots).map(bootLife));
   }
 
   /** What `boot` had said was refuted. */

@@ -100,8 +100,7 @@ export class Intake {
       return;
     }
     const record = known ?? database.create(id, head);
-    // A node that kept its store keeps the first bits of its boot id too, but counts its epoch on.
-    const restarted = known !== undefined && (known.boot !== head.boot || known.epoch !== head.epoch);
+    const restarted = known !== undefined && known.boot !== head.boot;
     const said: Said = { ...head, raw, age };
     if (withdrawn) {
       const wasLive = record.live;

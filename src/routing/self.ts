@@ -2,7 +2,7 @@ import { isMeshError } from "../core/errors.ts";
 import type { Instant, Random } from "../core/instant.ts";
 import { LIMITS } from "../core/limits.ts";
 import { type Advertisement, encodeAdvertisement } from "../wire/advertisement.ts";
-import { bootPrefix, readHead } from "../wire/advertisement-layout.ts";
+import { bootLife, readHead } from "../wire/advertisement-layout.ts";
 import type { Database } from "./database.ts";
 import { Duplicates, type Process } from "./duplicates.ts";
 import { Hold } from "./hold.ts";
@@ -39,7 +39,7 @@ export class OwnNode {
 
   constructor(options: RoutingOptions, record: NodeRecord, database: Database, emit: Emit) {
     this.record = record;
-    this.#prefix = bootPrefix(options.boot);
+    this.#prefix = bootLife(options.boot);
     this.#random = options.random;
     this.#emit = emit;
     this.#database = database;

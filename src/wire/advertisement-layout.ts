@@ -35,9 +35,9 @@ export interface AdvertisementHead {
   readonly flags: number;
 }
 
-/** The first 32 bits of a boot id. */
-export function bootPrefix(boot: string): number {
-  return Number.parseInt(boot.slice(0, 8), 16) >>> 0;
+/** The 32 bits of a boot id that name a life; those before them name the store, and stay. */
+export function bootLife(boot: string): number {
+  return Number.parseInt(boot.slice(8, 16), 16) >>> 0;
 }
 
 /** Costs are compared and added as whole thousandths, so that every node gets the same sums. */
@@ -61,7 +61,7 @@ export function readHead(view: DataView, at: number): AdvertisementHead {
     low: view.getUint32(at + AT.low),
     epoch: readU48(view, at + AT.epoch),
     sequence: readU48(view, at + AT.sequence),
-    boot: view.getUint32(at + AT.boot),
+    boot: view.getUint32(at + AT.boot + 4),
     flags: view.getUint8(at + AT.flags),
   };
 }

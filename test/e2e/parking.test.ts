@@ -55,7 +55,7 @@ describe("a message whose only relay is gone", () => {
     await until(async () => ((await mesh.status(url())).parked.messages === 0 ? true : undefined), 20_000, "the queue is empty");
     const { value: accepted } = await until(
       () => {
-        const ids = mesh.log("worker").filter(({ event }) => event === "work-ended");
+        const ids = mesh.log("worker").filter(({ event }) => event === "work-accepted");
         return ids.length >= 3 ? ids : undefined;
       },
       10_000,

@@ -4,7 +4,7 @@ import { isMeshError } from "../../../src/core/errors.ts";
 import { nodeId } from "../../../src/core/ids.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
 import { type Advertisement, decodeAdvertisement, encodeAdvertisement } from "../../../src/wire/advertisement.ts";
-import { bootPrefix, isOf, listedCost, readHead } from "../../../src/wire/advertisement-layout.ts";
+import { bootLife, isOf, listedCost, readHead } from "../../../src/wire/advertisement-layout.ts";
 import { encode } from "../../../src/wire/codec.ts";
 import {
   BATCH_FLAG,
@@ -49,7 +49,7 @@ const PLAIN: Advertisement = {
   node: nodeId("a"),
   epoch: 7,
   sequence: 9,
-  boot: "deadbeef".padEnd(32, "0"),
+  boot: "01234567deadbeef".padEnd(32, "0"),
   uptime: 5,
   links: [{ peer: nodeId("b"), cost: 2.5 }],
   groups: [],
@@ -90,10 +90,10 @@ describe("encodeAdvertisement", () => {
       ...hashNodeId("a"),
       epoch: 7,
       sequence: 9,
-      boot: bootPrefix(PLAIN.boot),
+      boot: bootLife(PLAIN.boot),
       flags: 0,
     });
-    expect(bootPrefix(PLAIN.boot)).toBe(0xdeadbeef);
+    expect(bootLife(PLAIN.boot)).toBe(0xdeadbeef);
     expect([isOf(raw, 0, "a"), isOf(raw, 0, "b"), isOf(raw, 0, "aa")]).toEqual([true, false, false]);
   });
 

@@ -101,7 +101,10 @@ describe("parseMeshUrl", () => {
   });
 
   test("throws nothing but INVALID_ARGUMENT, whatever it is given", () => {
-    const text = fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: fc.constantFrom(...Array.from("tcp:/[]?#%@\\.0123456789abc= \n")) }));
+    const text = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.string({ unit: fc.constantFrom(...Array.from("tcp:/[]?#%@\\.0123456789abc= \n")) }),
+    );
     fc.assert(
       fc.property(text, (given) => {
         try {
