@@ -142,9 +142,9 @@ describe("receptor send --json", () => {
   });
 
   it("splits a streamed response in parts that do not cut a character", async () => {
-    const chunk = Buffer.from("é".repeat(100_000));
+    const bytes = Buffer.from("é".repeat(200_000));
     const { objects } = await cli(["send", "w", "a:b", "--json"], {
-      node: sendingNode(fakeWork({ responses: [{ payload: [chunk.subarray(0, 150_001), chunk.subarray(150_001), chunk] }] })),
+      node: sendingNode(fakeWork({ responses: [{ payload: [bytes.subarray(0, 300_001), bytes.subarray(300_001)] }] })),
     });
     const parts = objects.filter(
       (object): object is { text: string; part: number; last: boolean } =>
