@@ -1,6 +1,5 @@
 // Controls but tab and line feed, separators of lines, and marks that turn the direction of text: what could drive a terminal or forge a line.
-// oxlint-disable-next-line no-control-regex -- these are what it is for
-const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+const UNSAFE = /(?![\t\n])\p{Cc}|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
 
 /** Text from elsewhere, made harmless for a terminal; line feeds and tabs stay. */
 export function escapeText(text: string): string {

@@ -71,6 +71,8 @@ export async function remove(args: Arguments, context: Context): Promise<number>
 
 function remind(pid: number | undefined, { out }: Context): void {
   out.note(
-    pid === undefined ? "a node that runs takes notice when it is restarted, or at SIGHUP" : `the node takes notice with: kill -HUP ${pid}`,
+    pid === undefined
+      ? "a node that starts with this folder will have it"
+      : `the node that runs here (process ${pid}) takes notice within a second`,
   );
 }

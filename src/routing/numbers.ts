@@ -56,7 +56,7 @@ export const ROUTING = {
   duplicateWindow: 30_000,
   duplicateRefutations: 2,
   /** Uptimes nearer than this are taken as equal, and the boot id decides. */
-  duplicateMargin: 2_000,
+  duplicateMargin: 250,
   /** R11 */
   penalty: 1_000,
   penaltyHalfLife: 60_000,

@@ -36,11 +36,11 @@ describe("receptor plugin add and remove", () => {
       exit: 0,
       stdout: "installed echo 0.1.0 (receptor-echo)\n",
     });
-    await cli(["plugin", "add", "./x", "--allow-scripts"], { services, env: { RECEPTOR_DATA_DIR: "data" }, cwd: "/work" });
+    await cli(["plugin", "add", "./x", "--allow-scripts"], { services, env: { RECEPTOR_DATA_DIR: "data" }, cwd: "/start" });
     expect(await cli(["plugin", "remove", "echo", "-d", "/d"], { services })).toMatchObject({ exit: 0, stdout: "removed echo\n" });
     expect(calls).toEqual([
       ["install", "/d/plugins", "receptor-echo@1", false],
-      ["install", "/work/data/plugins", "./x", true],
+      ["install", "/start/data/plugins", "./x", true],
       ["remove", "/d/plugins", "echo"],
     ]);
   });
@@ -57,7 +57,7 @@ describe("receptor plugin add and remove", () => {
     const node = answeringNode({ "mesh:info": [{ node: "hub", version: "1", dataDir, pid: 123, host: hostname() }] });
     const { stderr } = await cli(["plugin", "add", "x"], { services: npm(calls), node });
     expect(calls).toEqual([["install", join(dataDir, "plugins"), "x", false]]);
-    expect(stderr).toContain("kill -HUP 123");
+    expect(stderr).toContain("process 123");
   });
 
   it("do not install for a node on another machine", async () => {
