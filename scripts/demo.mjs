@@ -8,7 +8,7 @@ const WAIT = 30_000;
 const keep = process.argv.slice(2).includes("--keep");
 const unknown = process.argv.slice(2).find((argument) => argument !== "--keep");
 
-const colours = process.stdout.isTTY === true && (process.env.NO_COLOR ?? "") === "";
+const colours = process.stdout.isTTY && (process.env.NO_COLOR ?? "") === "";
 const paint = (code) => (text) => (colours ? `\u001b[${code}m${text}\u001b[0m` : String(text));
 const [bold, dim, green, yellow, red, cyan] = [1, 2, 32, 33, 31, 36].map(paint);
 
