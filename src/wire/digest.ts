@@ -30,7 +30,7 @@ export const BATCH_FLAG = {
   end: 0x04,
 } as const;
 
-/** What a digest says of one node. `boot` is the first 32 bits of the boot id. */
+/** What a digest says of one node. `boot` is the part of the boot id that names a life. */
 export type DigestEntry = Omit<AdvertisementHead, "flags">;
 
 /** Entries: u64 node hash, u48 epoch, u48 sequence, u32 boot. At least one page; each fits a control frame. */
