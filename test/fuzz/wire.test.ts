@@ -109,7 +109,7 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
   records: {
     samples: [
       recordHead("response", "text", "out", 0),
-      recordHead("begin", "json", undefined, 0, true),
+      recordHead("begin", "json", undefined, 0, true).slice(),
       finishRecord(),
       runningRecord(),
       endRecord({ state: "failed", responses: 3, exitCode: 2, error }),
@@ -176,7 +176,7 @@ describe("RecordReader", () => {
             );
           } else {
             const type = one.type === "chunk" ? "chunk" : "response";
-            parts.push(recordHead(type, one.content, type === "chunk" ? undefined : one.channel, one.payload.length), one.payload);
+            parts.push(recordHead(type, one.content, type === "chunk" ? undefined : one.channel, one.payload.length).slice(), one.payload);
           }
         }
         const all = Buffer.concat(parts);
