@@ -68,11 +68,11 @@ test.skipIf(reason !== undefined).each([2, 8, 16])(
       expect(first.acknowledged.length).toBeGreaterThan(10);
       expect(store.stats).toMatchObject({ state: "full", errors: 1 });
       await expect(write(store, [{ type: "delete", key: key(0) }])).rejects.toMatchObject({ code: "STORE_FULL" });
-      expect(await get(store, key(0))).toEqual(Buffer.from(payload(0, SIZE)));
+      expect(await get(store, key(0))).toEqual(payload(0, SIZE));
 
       await sleep(2_500);
       expect(store.stats.state).toBe("full");
-      expect(await get(store, key(1))).toEqual(Buffer.from(payload(1, SIZE)));
+      expect(await get(store, key(1))).toEqual(payload(1, SIZE));
 
       await rm(filler);
       await okAgain(store, 10_000);
