@@ -73,8 +73,8 @@ function hostOf(socket: Socket): string {
 }
 
 /**
- * Out of descriptors, libuv accepts and closes newcomers by itself and tells nobody. So each accept looks whether one
- * more descriptor could be had; where not, the newcomer is closed, which keeps that one for the store and the log.
+ * Out of descriptors, libuv accepts and closes newcomers by itself and tells nobody. So each accept looks whether two
+ * more descriptors could be had; where not, the newcomer is closed, which keeps them for the store and the log.
  */
 class Trouble {
   readonly #url: MeshUrl;
@@ -87,12 +87,16 @@ class Trouble {
   }
 
   hasSpareDescriptor(): boolean {
+    const opened: number[] = [];
     try {
-      closeSync(openSync(devNull, "r"));
+      // Two: if this process itself takes the last one, the next accept fails without a word.
+      for (let i = 0; i < 2; i++) opened.push(openSync(devNull, "r"));
       return true;
     } catch (error) {
       this.begin(error);
       return false;
+    } finally {
+      for (const descriptor of opened) closeSync(descriptor);
     }
   }
 
