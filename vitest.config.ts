@@ -27,6 +27,7 @@ const suites: readonly Suite[] = [
   { name: "plugins", include: "plugins/*/test/**/*.test.ts", timeout: 20_000, group: 1 },
   { name: "integration", include: "test/integration/**/*.test.ts", timeout: 60_000, group: 1 },
   { name: "e2e", include: "test/e2e/**/*.test.ts", timeout: 120_000, group: 2, setup: "./test/support/needs-build.ts" },
+  { name: "chaos", include: "test/chaos/**/*.test.ts", timeout: 120_000, group: 3, setup: "./test/support/needs-build.ts" },
 ];
 
 export default defineConfig({

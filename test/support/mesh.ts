@@ -19,6 +19,17 @@ export interface Ready {
   readonly pid: number;
 }
 
+export interface StartOptions {
+  /** It makes its own id. */
+  readonly unnamed?: boolean;
+  /** Added to what the tests have. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Milliseconds to its ready line; default 20 s. */
+  readonly limit?: number;
+  /** The process is gone; `complaint`: what it said last on stderr. */
+  readonly onExit?: (status: number | NodeJS.Signals | null, complaint: string) => void;
+}
+
 /** How one command ended. */
 export interface Ran {
   readonly code: number | null;
@@ -61,8 +72,8 @@ export class ProcessMesh {
     return join(this.folder, id);
   }
 
-  /** Starts `receptor node` and resolves at its ready line; rejects with what it said instead. `unnamed`: it makes its own id. */
-  async start(id: string, args: readonly string[] = [], options: { readonly unnamed?: boolean } = {}): Promise<Ready> {
+  /** Starts `receptor node` and resolves at its ready line; rejects with what it said instead. */
+  async start(id: string, args: readonly string[] = [], options: StartOptions = {}): Promise<Ready> {
     const all = [
       "node",
       ...(options.unnamed === true ? [] : ["--id", id]),
@@ -72,7 +83,11 @@ export class ProcessMesh {
       "json",
       ...args,
     ];
-    const child = spawn(process.execPath, [COMMAND, ...all], { cwd: this.folder, env: environment(), stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [COMMAND, ...all], {
+      cwd: this.folder,
+      env: { ...environment(), ...options.env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const running: Running = { child, args, lines: [], ready: undefined };
     this.#nodes.set(id, running);
     let complaint = "";
@@ -83,9 +98,12 @@ export class ProcessMesh {
         const parsed = parse(line);
         if (parsed?.["event"] === "ready") resolve(parsed as unknown as Ready);
       });
-      child.once("exit", (code, signal) => reject(new Error(`${id} ended with ${code ?? signal} before it was ready: ${complaint}`)));
+      child.once("exit", (code, signal) => {
+        reject(new Error(`${id} ended with ${code ?? signal} before it was ready: ${complaint}`));
+        options.onExit?.(code ?? signal, complaint);
+      });
     });
-    running.ready = await within(ready, START, `${id} is ready`);
+    running.ready = await within(ready, options.limit ?? START, `${id} is ready`);
     return running.ready;
   }
 

@@ -1,0 +1,97 @@
+import { createNode } from "../../src/node/create.ts";
+import { seeded } from "../sim/random.ts";
+import { account } from "./account.ts";
+import { Churn } from "./churn.ts";
+import { Cluster } from "./cluster.ts";
+import type { Findings } from "./report.ts";
+import { Resources } from "./resources.ts";
+import { answers, Returns } from "./returns.ts";
+import { Traffic } from "./traffic.ts";
+
+export interface ChaosOptions {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly minutes: number;
+  /** Messages a second. */
+  readonly rate: number;
+  /** Says what it does. */
+  readonly tell: (line: string) => void;
+}
+
+const TTL = 60_000;
+const START = 60_000;
+const KINDS = { small: 70, durable: 15, upload: 5, download: 5, long: 5 };
+/** Of so many nodes one is never touched. */
+const STEADY = 3;
+
+/** Churn for so many minutes, with messages all the while; then what became of everything. */
+export async function chaos({ seed, nodes, minutes, rate, tell }: ChaosOptions): Promise<Findings> {
+  const cluster = await Cluster.start({ nodes, more: nodes, random: seeded(seed), probe: true });
+  try {
+    tell(`${nodes} nodes run; ${cluster.edges.length} links`);
+    const steady = cluster.ids.filter((_, at) => at % STEADY === 0);
+    await using controller = await createNode({
+      id: "controller",
+      listen: [],
+      peers: cluster.entrances,
+      plugins: {},
+      log: { level: "silent" },
+    });
+    for (const id of cluster.ids) await controller.reachable(id, { timeout: START });
+    tell("every node is reachable");
+
+    const returns = new Returns(controller);
+    const resources = new Resources(cluster, steady);
+    const churn = new Churn({
+      cluster,
+      random: seeded(seed + 1),
+      steady: new Set(steady),
+      every: 15_000 / nodes,
+      onBack: (id) => returns.watch(id),
+    });
+    const traffic = new Traffic({
+      sender: controller,
+      targets: cluster.ids,
+      random: seeded(seed + 2),
+      perSecond: rate,
+      ttl: TTL,
+      kinds: KINDS,
+    });
+    const progress = setInterval(
+      () => tell(`${traffic.sent.length} sent, ${traffic.under} under way, ${total(churn.counts)} faults`),
+      30_000,
+    );
+    try {
+      traffic.start();
+      resources.start();
+      await churn.run(minutes * 60_000);
+      tell("no more faults");
+      const healed = new Map(await Promise.all(cluster.ids.map(async (id) => [id, await answers(controller, id, START)] as const)));
+      traffic.stop();
+      await traffic.settle(TTL + 30_000);
+      await returns.stop();
+      return {
+        seed,
+        nodes,
+        minutes,
+        faults: churn.counts,
+        sent: traffic.sent,
+        account: account(traffic.sent, cluster.runs(), new Set(steady)),
+        returns: returns.times,
+        healed,
+        courses: resources.courses(),
+        troubles: [...churn.troubles, ...cluster.crashes],
+      };
+    } finally {
+      clearInterval(progress);
+      traffic.stop();
+      resources.stop();
+    }
+  } finally {
+    await cluster.close();
+  }
+}
+
+function total(counts: Readonly<Record<string, number | undefined>>): number {
+  return Object.values(counts).reduce<number>((sum, count) => sum + (count ?? 0), 0);
+}
