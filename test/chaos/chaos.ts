@@ -2,7 +2,7 @@ import { createNode } from "../../src/node/create.ts";
 import { seeded } from "../sim/random.ts";
 import { account } from "./account.ts";
 import { Churn } from "./churn.ts";
-import { Cluster } from "./cluster.ts";
+import { Cluster, CONTROLLER } from "./cluster.ts";
 import type { Findings } from "./report.ts";
 import { Resources } from "./resources.ts";
 import { answers, Returns } from "./returns.ts";
@@ -31,7 +31,7 @@ export async function chaos({ seed, nodes, minutes, rate, tell }: ChaosOptions):
     tell(`${nodes} nodes run; ${cluster.edges.length} links`);
     const steady = cluster.ids.filter((_, at) => at % STEADY === 0);
     await using controller = await createNode({
-      id: "controller",
+      id: CONTROLLER,
       listen: [],
       peers: cluster.entrances,
       plugins: {},
@@ -39,9 +39,10 @@ export async function chaos({ seed, nodes, minutes, rate, tell }: ChaosOptions):
     });
     for (const id of cluster.ids) await controller.reachable(id, { timeout: START });
     tell("every node is reachable");
+    await cluster.probeController();
 
     const returns = new Returns(controller);
-    const resources = new Resources(cluster, steady);
+    const resources = new Resources(cluster, [CONTROLLER, ...steady]);
     const churn = new Churn({
       cluster,
       random: seeded(seed + 1),
@@ -70,6 +71,9 @@ export async function chaos({ seed, nodes, minutes, rate, tell }: ChaosOptions):
       traffic.stop();
       await traffic.settle(TTL + 30_000);
       await returns.stop();
+      const { work, parked } = controller.status();
+      const left =
+        work.length + parked.messages === 0 ? [] : [`the controller still holds ${work.length} works and ${parked.messages} messages`];
       return {
         seed,
         nodes,
@@ -80,7 +84,7 @@ export async function chaos({ seed, nodes, minutes, rate, tell }: ChaosOptions):
         returns: returns.times,
         healed,
         courses: resources.courses(),
-        troubles: [...churn.troubles, ...cluster.crashes],
+        troubles: [...churn.troubles, ...cluster.crashes, ...left],
       };
     } finally {
       clearInterval(progress);

@@ -8,6 +8,8 @@ import { type Edge, randomGraph } from "./graph.ts";
 
 const LEDGER = fileURLToPath(new URL("ledger", import.meta.url));
 const PROBE = new URL("probe.mjs", import.meta.url).href;
+/** The node that this process is: it is vertex 0 of the graph. */
+export const CONTROLLER = "controller";
 /** Processes that start at once: more would only wait for each other. */
 const AT_ONCE = 4;
 const START = 60_000;
@@ -24,7 +26,7 @@ export interface ClusterOptions {
 /** Whether a node's process runs, is stopped by SIGSTOP, is gone, or is on its way from one to another. */
 export type NodeState = "up" | "stopped" | "down" | "moving";
 
-/** Real nodes in a random graph, each edge through a proxy of its own. The controller is vertex 0 of the graph and no process. */
+/** Real nodes in a random graph, each edge through a proxy of its own. */
 export class Cluster {
   readonly ids: readonly string[];
   readonly edges: readonly Edge[];
@@ -71,8 +73,9 @@ export class Cluster {
     return this.#states.get(id) ?? "down";
   }
 
+  /** Of the controller: this process. */
   pid(id: string): number {
-    return this.#mesh.pid(id);
+    return id === CONTROLLER ? process.pid : this.#mesh.pid(id);
   }
 
   /** The node comes on a port of its own choice each time; its proxies know which. */
@@ -120,6 +123,12 @@ export class Cluster {
   /** The number of each message that a node has run, once for each run. */
   runs(): readonly number[] {
     return this.ids.flatMap((id) => read(this.#ledgerFile(id)).split("\n").filter(Boolean).map(Number));
+  }
+
+  /** Makes this process say how much it holds, as the nodes do. */
+  async probeController(): Promise<void> {
+    process.env["CHAOS_PROBE"] = this.#probeFile(CONTROLLER);
+    await import(PROBE);
   }
 
   /** What the node last said of itself; undefined before the first time. */

@@ -1,4 +1,4 @@
-// Loaded into a node's process before the node: writes what only the process itself knows to the file that CHAOS_PROBE names.
+// Loaded into a process: writes what only the process itself knows to the file that CHAOS_PROBE names, again and again.
 import { renameSync, writeFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

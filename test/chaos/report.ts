@@ -28,7 +28,7 @@ export function verdict(findings: Findings): readonly string[] {
   return [
     ...broken(findings.account),
     ...late.map(([id, ms]) => `${id} ${ms === undefined ? "did not answer" : `answered only ${seconds(ms)} s`} after the last fault`),
-    ...leaks(findings.courses),
+    ...leaks(findings.courses, findings.account.sent),
     ...findings.troubles,
   ];
 }
@@ -63,12 +63,12 @@ function table(courses: readonly Course[]): string[] {
     const show = resource === "resident" || resource === "heap" ? mebibytes : plain;
     const these = courses.filter((course) => course.resource === resource);
     return these.map(({ node, first, last, most, perHour }) =>
-      [resource.padEnd(12), node.padEnd(5), ...[first, last, most, perHour].map((value) => show(value).padStart(12))].join(""),
+      [resource.padEnd(12), node.padEnd(12), ...[first, last, most, perHour].map((value) => show(value).padStart(12))].join(""),
     );
   });
   return [
-    "of the nodes that were never restarted:",
-    ["resource".padEnd(12), "node ", ...["first", "last", "most", "per hour"].map((head) => head.padStart(12))].join(""),
+    "of the processes that were never restarted (the controller holds a record of each message too):",
+    ["resource".padEnd(12), "node".padEnd(12), ...["first", "last", "most", "per hour"].map((head) => head.padStart(12))].join(""),
     ...rows,
   ];
 }

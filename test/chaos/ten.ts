@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { createNode } from "../../src/node/create.ts";
 import { seeded } from "../sim/random.ts";
 import { type Account, account } from "./account.ts";
-import { Cluster } from "./cluster.ts";
+import { Cluster, CONTROLLER } from "./cluster.ts";
 import { type Sent, Traffic } from "./traffic.ts";
 
 const NODES = 10;
@@ -24,7 +24,7 @@ export async function ten(seed: number, milliseconds: number): Promise<Ten> {
   const random = seeded(seed);
   const cluster = await Cluster.start({ nodes: NODES, more: NODES, random });
   try {
-    const controller = await createNode({ id: "controller", listen: [], peers: cluster.entrances, plugins: {}, log: { level: "silent" } });
+    const controller = await createNode({ id: CONTROLLER, listen: [], peers: cluster.entrances, plugins: {}, log: { level: "silent" } });
     try {
       for (const id of cluster.ids) await controller.reachable(id, { timeout: 20_000 });
       const kinds = { small: 0.8, durable: 0.2 };

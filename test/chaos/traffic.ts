@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { isMeshError } from "../../src/core/errors.ts";
 import type { Random } from "../../src/core/instant.ts";
-import type { MeshNode, SendOptions, SendPayload } from "../../src/node/api.ts";
+import type { MeshNode, SendOptions, SendPayload, Work } from "../../src/node/api.ts";
 
 /** What a message asks for: a small work, the same kept on disk, a payload stream, a response stream, responses over a second. */
 export type Kind = "small" | "durable" | "upload" | "download" | "long";
@@ -14,7 +14,7 @@ export interface Sent {
   readonly kind: Kind;
   readonly node: string;
   outcome: Outcome;
-  /** Of the error, where there was one; what was wrong with the answer. */
+  /** The code of its error; what was wrong with the answer; of an open one, how far it came. */
   why: string;
   /** Milliseconds from sending to the end. */
   took: number;
@@ -48,7 +48,8 @@ interface Request {
 export class Traffic {
   readonly sent: Sent[] = [];
   readonly #options: TrafficOptions;
-  readonly #under = new Set<Promise<void>>();
+  readonly #under = new Map<Sent, Promise<void>>();
+  readonly #works = new Map<Sent, Work>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: TrafficOptions) {
@@ -77,8 +78,9 @@ export class Traffic {
   async settle(limit: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, limit)));
-    await Promise.race([Promise.all(this.#under), late]);
+    await Promise.race([Promise.all(this.#under.values()), late]);
     clearTimeout(timer);
+    for (const [sent, { state, node }] of this.#works) sent.why = `${state} at ${node}`;
   }
 
   #next(): void {
@@ -86,8 +88,11 @@ export class Traffic {
     const node = targets[Math.floor(random() * targets.length)] ?? "";
     const sent: Sent = { number: this.sent.length, kind: this.#kind(), node, outcome: "open", why: "", took: 0 };
     this.sent.push(sent);
-    const promise = this.#send(sent).finally(() => this.#under.delete(promise));
-    this.#under.add(promise);
+    const end = (): void => {
+      this.#under.delete(sent);
+      this.#works.delete(sent);
+    };
+    this.#under.set(sent, this.#send(sent).finally(end));
   }
 
   #kind(): Kind {
@@ -111,6 +116,7 @@ export class Traffic {
     };
     try {
       const work = await this.#options.sender.send(sent.node, directive, payload, options);
+      this.#works.set(sent, work);
       const texts: string[] = [];
       for await (const response of work) texts.push(response.payload === undefined ? await lengthOf(response.stream()) : response.text());
       await work.result();
