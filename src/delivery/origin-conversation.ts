@@ -40,6 +40,8 @@ export interface Conversation extends AckSource {
   /** Copies sent that could have begun as work in the life or store that they are bound to. */
   copies: number;
   bound: number;
+  /** Copies that ended at the hop limit. */
+  circled: number;
   parkedAt: NodeId | undefined;
   custody: boolean;
   wait: Millis;
@@ -79,6 +81,7 @@ export function newConversation(
     phase: "waiting",
     copies: 0,
     bound: 0,
+    circled: 0,
     parkedAt: undefined,
     custody: false,
     wait: RESEND.first,
@@ -110,6 +113,17 @@ function acknowledgementOf(conversation: Conversation): Acknowledgement {
   conversation.probed = false;
   down.acknowledged();
   return entry;
+}
+
+/** Ways lead in circles for a moment while routes settle: so many copies may end there before it is taken for the message's end. */
+const CIRCLES = 3;
+
+/** Whether a message is over because one of its copies failed on its way: no other may arrive any more. */
+export function isOver(now: Instant, conversation: Conversation, { code }: MeshError): boolean {
+  if (conversation.cancelled !== undefined || code === "EXPIRED") return true;
+  if (code !== "HOP_LIMIT" || now >= conversation.expiresAt) return conversation.copies <= 1;
+  conversation.circled++;
+  return conversation.circled >= Math.max(CIRCLES, conversation.copies);
 }
 
 /** Its time to live is 0: it may not wait. */

@@ -16,6 +16,7 @@ import {
   expired,
   GRACE,
   isNow,
+  isOver,
   type OriginRooms,
   type ResponseChunk,
   unknownReader,
@@ -212,11 +213,8 @@ export class Origin {
         if (conversation.parkedAt !== notice.node) return;
         conversation.bound = notice.life;
         return this.#out.onItsWay(now, conversation);
-      case "failed": {
-        // Another copy may still arrive, unless this was the only one or its time is over everywhere.
-        if (conversation.copies > 1 && notice.error.code !== "EXPIRED" && conversation.cancelled === undefined) return;
-        return this.#fail(conversation, conversation.cancelled ?? notice.error);
-      }
+      case "failed":
+        if (isOver(now, conversation, notice.error)) this.#fail(conversation, conversation.cancelled ?? notice.error);
     }
   }
 

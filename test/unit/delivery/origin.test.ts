@@ -215,6 +215,36 @@ describe("Origin: without a route", () => {
   });
 });
 
+describe("Origin: ways that lead in circles", () => {
+  function circle(): Net {
+    const net = new Net(["a", "x", "b"]);
+    net.via.set("a>b", "x").set("x>b", "a").set("b>a", "x");
+    return net;
+  }
+
+  it("sends again what came to the hop limit while routes settled", () => {
+    const net = circle();
+    const a = net.node("a");
+    a.send("b");
+    net.run(500);
+    expect([a, net.node("x")].map(({ delivery }) => delivery.relay.counts.hopLimit)).toContain(1);
+    expect(a.told).toEqual([]);
+    net.via.delete("x>b");
+    net.routes({});
+    net.run(1_000);
+    expect(a.told).toEqual(["accepted", "end"]);
+    expect(net.node("b").requests).toHaveLength(1);
+  });
+
+  it("ends as HOP_LIMIT when three copies did", () => {
+    const net = circle();
+    net.node("a").send("b", { ttl: 60_000 });
+    net.run(10_000);
+    expect(net.node("a").told).toEqual(["HOP_LIMIT"]);
+    expect(net.over("a>x", FRAME.message).filter(({ hops }) => hops === 0)).toHaveLength(3);
+  });
+});
+
 describe("Origin: the life that a message is bound to", () => {
   it("binds again what cannot have begun", () => {
     const net = new Net(["a", "b"]);

@@ -38,7 +38,7 @@ describe("Relay", () => {
   it("ends a message at the hop limit and tells its origin where; other kinds end in silence", () => {
     const net = line();
     net.lose = ({ from, to }) => from === "a" && to === "x";
-    net.node("a").send("b");
+    net.node("a").send("b", { ttl: 0 });
     net.run(1);
     const frame = net.flights[0]?.frame ?? new Uint8Array(0);
     for (const kind of [FRAME.message, FRAME.notice, FRAME.receipt, FRAME.data]) {
