@@ -162,7 +162,9 @@ export class Destination {
     conversation.down.write([endRecord({ ...end, responses: conversation.responses })], conversation.responses + 1);
     conversation.down.end();
     conversation.phase = "ended";
-    if (conversation.durable && conversation.frame !== undefined) this.#journal.put(id, conversation.frame, true, () => undefined);
+    // What a restart interrupted stays as it is there: another restart must not take it for work that ended.
+    if (conversation.frame !== undefined && conversation.interrupted === undefined)
+      this.#journal.put(id, conversation.frame, true, () => undefined);
     this.#mark(conversation);
     this.#keep(now, conversation);
   }

@@ -140,6 +140,22 @@ describe("Destination: durable work", () => {
     expect(end).toMatchObject({ type: "end", end: { state: "failed", error: { code: "WORK_INTERRUPTED" } } });
   });
 
+  it("that ran when the node ended stays WORK_INTERRUPTED where the node restarts again before its sender has heard of it", () => {
+    const net = new Net(["a", "b"]);
+    const { a, b } = { a: net.node("a"), b: net.node("b") };
+    b.onRequest = ({ id }) => b.delivery.destination.accept(id);
+    const id = a.send("b", { durable: true });
+    net.run(100);
+    net.routes({ cut: ["a>b", "b>a"] });
+    b.restart({ off: 100 });
+    net.run(100);
+    b.restart({ off: 100 });
+    net.routes({ open: ["a>b", "b>a"] });
+    net.run(60_000);
+    expect(b.requests).toHaveLength(1);
+    expect(records(a.received(id))).toMatchObject([{ type: "end", end: { state: "failed", error: { code: "WORK_INTERRUPTED" } } }]);
+  });
+
   it("that ran when the node ended runs again where its action is idempotent", () => {
     const net = new Net(["a", "b"]);
     const { a, b } = { a: net.node("a"), b: net.node("b") };
