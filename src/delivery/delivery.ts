@@ -206,7 +206,7 @@ export class Delivery {
         if ((view.getUint8(start + OFFSET.flags) & FLAG.upward) === 0) return this.origin.onReset(id, decodeError(body));
         return this.destination.onReset(now, id, decodeError(body), sourceOf(view, start));
       case FRAME.attach:
-        return this.destination.onAttach(id, sourceOf(view, start), body, this.origin.find(id)?.node);
+        return this.destination.onAttach(id, sourceOf(view, start), body, this.origin.whereabouts(id));
       case FRAME.echo:
         return this.echo.answer(id, sourceOf(view, start), view.getUint8(start + OFFSET.hops) + 1);
       case FRAME.echoReply:

@@ -64,6 +64,9 @@ export const WATCH = 30_000;
 /** After a change of routes: time for it to settle before what is unanswered is sent again. */
 export const SETTLE = 100;
 
+/** What is the same for all that only follow a work. */
+export const FOLLOWING = { frame: new Uint8Array(0), durable: false, hold: false, up: undefined } as const;
+
 /** How every conversation begins. */
 export function newConversation(
   facts: Pick<Conversation, "id" | "node" | "to" | "frame" | "expiresAt" | "durable" | "hold" | "up">,

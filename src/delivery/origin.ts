@@ -14,6 +14,7 @@ import type { MessageIds } from "./message-ids.ts";
 import {
   type Conversation,
   expired,
+  FOLLOWING,
   GRACE,
   isNow,
   isOver,
@@ -34,6 +35,7 @@ import type { DeliveryPort, OriginEvents } from "./ports.ts";
 import { PayloadPump } from "./payload-pump.ts";
 import { StreamReceiver } from "./stream-receiver.ts";
 import { StreamSender } from "./stream-sender.ts";
+import { Whereabouts } from "./whereabouts.ts";
 
 /** The sender's end of every message that this node sends. SPEC.md has its states and rules. */
 export class Origin {
@@ -48,6 +50,7 @@ export class Origin {
   readonly #timers = new Deadlines<MessageId>();
   readonly #pump: PayloadPump;
   readonly #out: Dispatch;
+  readonly #left = new Whereabouts();
   #sending: Conversation | undefined;
 
   constructor(options: { readonly self: NodeId; readonly parks: boolean }, rooms: OriginRooms) {
@@ -74,6 +77,11 @@ export class Origin {
   /** What the origin knows of a message that is not over. */
   find(id: MessageId): { readonly node: NodeId; readonly phase: OriginPhase } | undefined {
     return this.#live.get(id);
+  }
+
+  /** Where a message is or was to run that was sent from here. */
+  whereabouts(id: MessageId): NodeId | undefined {
+    return this.#live.get(id)?.node ?? this.#left.get(id);
   }
 
   send(now: Instant, request: SendRequest): MessageId {
@@ -103,8 +111,9 @@ export class Origin {
   /** Takes up again the durable messages that a restart left behind. `done` runs when all are sent or waiting. */
   restore(clock: () => Instant, done: (error: MeshError | undefined) => void): void {
     this.#outbox.restore((error, entries) => {
-      for (const { frame, id, node, to, ttl } of entries) {
+      for (const { frame, id, node, to, ttl, directive } of entries) {
         const now = clock();
+        this.#events.onRestored(id, node, directive);
         const conversation = this.#open({ id, node, to, frame, expiresAt: now + ttl, durable: true, hold: false, up: undefined });
         conversation.copies = 1;
         conversation.bound = new DataView(frame.buffer, frame.byteOffset).getUint32(OFFSET.auxiliary);
@@ -118,16 +127,7 @@ export class Origin {
   /** Follows a work that was sent before, maybe by another process or node. */
   attach(now: Instant, id: MessageId, node: NodeId, from: number, ttl: Millis): boolean {
     if (this.#live.has(id)) return false;
-    const conversation = this.#open({
-      id,
-      node,
-      to: hashNodeId(node),
-      frame: new Uint8Array(0),
-      expiresAt: now + ttl,
-      durable: false,
-      hold: false,
-      up: undefined,
-    });
+    const conversation = this.#open({ ...FOLLOWING, id, node, to: hashNodeId(node), expiresAt: now + ttl });
     conversation.phase = "attaching";
     conversation.attachFrom = from;
     this.#out.dispatch(now, conversation);
@@ -176,6 +176,7 @@ export class Origin {
     if (conversation === undefined) return;
     if (conversation.phase === "accepted")
       this.#acks.add(now, { to: conversation.to, take: () => ({ ...conversation.take(), detached: true }) }, true);
+    this.#left.note(id, conversation.node);
     this.#forget(conversation);
   }
 
@@ -228,6 +229,7 @@ export class Origin {
     if (conversation.phase === "attaching") return;
     if (chunk.generation !== conversation.generation && !this.#followRerun(conversation, chunk.generation)) return;
     if (chunk.accepted || conversation.phase !== "accepted") this.#accepted(now, conversation);
+    if (this.#live.get(id) !== conversation) return;
     const whole = conversation.down.whole;
     const fresh = conversation.down.receive(chunk.offset, chunk.bytes, chunk.fin);
     if (chunk.probe) {

@@ -4,6 +4,7 @@ import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Millis } from "../core/instant.ts";
 import type { NodeHash } from "../core/node-hash.ts";
 import { OFFSET, ROUTED_HEADER } from "../wire/frame.ts";
+import { readMessage } from "../wire/message.ts";
 import { readMessageId } from "../wire/message-id.ts";
 import type { DeliveryPort } from "./ports.ts";
 
@@ -17,6 +18,7 @@ export interface Outgoing {
   readonly to: NodeHash;
   readonly frame: Uint8Array;
   readonly ttl: Millis;
+  readonly directive: string;
 }
 
 /** The origin's copies of durable messages, on disk from before they are sent until they are answered. */
@@ -66,6 +68,16 @@ export class Outbox {
       to: { high: view.getUint32(OFFSET.destination), low: view.getUint32(OFFSET.destination + 4) },
       frame,
       ttl: envelope.getFloat64(8) - off,
+      directive: directiveOf(frame),
     };
+  }
+}
+
+/** For the eyes of people: what cannot be read here is sent on all the same, and its destination says what is wrong. */
+function directiveOf(frame: Uint8Array): string {
+  try {
+    return readMessage(frame, 0, frame.length).directive;
+  } catch {
+    return "";
   }
 }

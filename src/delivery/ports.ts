@@ -41,6 +41,8 @@ export interface DeliveryPort {
 
 /** What a node tells the sender's side. */
 export interface OriginEvents {
+  /** A durable message of an earlier life is taken up again; what becomes of it is told as of any other. */
+  onRestored(id: MessageId, node: NodeId, directive: string): void;
   onParked(id: MessageId, node: NodeId, ttl: Millis): void;
   onAccepted(id: MessageId, node: NodeId): void;
   /** Bytes of the response stream, valid during the call; `consumed` is to be called for them. */

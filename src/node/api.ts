@@ -205,7 +205,10 @@ export interface MeshNode extends AsyncDisposable {
   ping(id: string, options?: CallOptions): Promise<Ping>;
   trace(id: string, options?: CallOptions): AsyncIterable<TraceHop>;
   send(target: string, directive: string, payload?: SendPayload, options?: SendOptions): Promise<Work>;
-  /** Follows a work again, from response `from` on (default 1). `node`: who runs or keeps it. */
+  /**
+   * Follows a work again, from response `from` on (default 1). `node`: who runs or keeps it. A durable message that an earlier life of this
+   * node sent, and that is not accepted yet, is given as it is; `status().work` lists those.
+   */
   attach(workId: string, options: { readonly node: string; readonly from?: number; readonly signal?: AbortSignal }): Promise<Work>;
   status(): Status;
   events(options?: { readonly signal?: AbortSignal }): AsyncIterable<MeshEvent>;

@@ -237,6 +237,7 @@ function lateOrigin(sender: () => Sender): ReturnType<Sender["events"]> {
   let events: ReturnType<Sender["events"]> | undefined;
   const get = (): ReturnType<Sender["events"]> => (events ??= sender().events());
   return {
+    onRestored: (id, node, directive) => get().onRestored(id, node, directive),
     onParked: (id, node, ttl) => get().onParked(id, node, ttl),
     onAccepted: (id, node) => get().onAccepted(id, node),
     onResponseBytes: (id, bytes) => get().onResponseBytes(id, bytes),

@@ -126,6 +126,8 @@ export class Node implements MeshNode {
 
   async attach(workId: string, options: { readonly node: string; readonly from?: number; readonly signal?: AbortSignal }): Promise<Work> {
     this.#checkOpen();
+    const own = this.#parts.sender.claim(workId, options.from ?? 1);
+    if (own !== undefined) return own;
     let node = nodeId(options.node);
     await this.#settled(node, options.signal);
     this.#checkKnown(node);

@@ -17,13 +17,19 @@ interface Sent {
   /** The first response wanted, for a work that was attached. */
   wanted: number;
   begin: (() => void) | undefined;
+  /** Sent by an earlier life of this node; `claimed` once the program has asked for it. */
+  earlier: "unclaimed" | "claimed" | undefined;
 }
+
+/** Works of earlier lives that failed before the program asked for them: so many are kept for it. */
+const FAILED = 10_000;
 
 /** The sending side of a node: works that this program has sent or follows. */
 export class Sender {
   readonly #engine: Engine;
   readonly #defaultTtl: number;
   readonly #works = new Map<MessageId, Sent>();
+  readonly #failed = new Map<MessageId, SentWork>();
   readonly onAccepted: ((work: SentWork) => void)[] = [];
   readonly onEnded: ((work: SentWork) => void)[] = [];
 
@@ -66,6 +72,18 @@ export class Sender {
     return sent.work;
   }
 
+  /** The handle on a durable message that an earlier life of this node sent, and that was taken up again. */
+  claim(id: string, from: number): SentWork | undefined {
+    if (!isMessageId(id)) return undefined;
+    const failed = this.#failed.get(id);
+    if (this.#failed.delete(id)) return failed;
+    const sent = this.#works.get(id);
+    if (sent?.earlier !== "unclaimed") return undefined;
+    sent.earlier = "claimed";
+    sent.wanted = from;
+    return sent.work;
+  }
+
   /** Follows a work that was sent before. */
   attach(id: string, node: string, from: number, ttl: number): SentWork {
     if (!isMessageId(id)) throw new MeshError("INVALID_ARGUMENT", `"${id}" is no work id`);
@@ -82,10 +100,14 @@ export class Sender {
   /** What delivery reports, by message. */
   events(): OriginEvents {
     return {
+      onRestored: (id, node, directive) => {
+        this.#register(id, node, directive).earlier = "unclaimed";
+      },
       onParked: (id, node, ttl) => this.#works.get(id)?.work.onParked(node, ttl),
       onAccepted: (id, node) => {
         const sent = this.#works.get(id);
         if (sent === undefined) return;
+        if (sent.earlier !== undefined) return this.#followEarlier(sent);
         sent.work.onAccepted(node);
         this.#accepted(sent);
       },
@@ -114,6 +136,23 @@ export class Sender {
     sent.begin = undefined;
   }
 
+  /** How many responses the earlier life has had is not known: they are asked for anew, or left at the worker until somebody asks. */
+  #followEarlier(sent: Sent): void {
+    const { work } = sent;
+    const engine = this.#engine;
+    const { origin } = engine.delivery;
+    origin.detach(engine.now(), work.id);
+    if (sent.earlier === "unclaimed") this.#works.delete(work.id);
+    else origin.attach(engine.now(), work.id, work.node, sent.wanted, Infinity);
+    sent.earlier = undefined;
+    engine.poke();
+  }
+
+  #keepFailed(work: SentWork): void {
+    this.#failed.set(work.id, work);
+    if (this.#failed.size > FAILED) for (const oldest of this.#failed.keys()) if (this.#failed.delete(oldest)) break;
+  }
+
   #register(id: MessageId, node: NodeId, directive: string): Sent {
     const engine = this.#engine;
     const { origin } = engine.delivery;
@@ -128,12 +167,13 @@ export class Sender {
         forget: () => {
           const sent = this.#works.get(id);
           this.#works.delete(id);
+          if (sent?.earlier === "unclaimed") this.#keepFailed(work);
           sent?.feed?.onWritable();
           for (const tell of this.onEnded) tell(work);
         },
       },
     );
-    const sent: Sent = { work, feed: undefined, wanted: 1, begin: undefined };
+    const sent: Sent = { work, feed: undefined, wanted: 1, begin: undefined, earlier: undefined };
     this.#works.set(id, sent);
     return sent;
   }

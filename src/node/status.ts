@@ -112,14 +112,14 @@ function seconds(milliseconds: number): number {
 
 /** Who a message is for: also a node that the mesh has never heard of, where the message was sent from here. */
 function destinationOf(engine: Engine, { id, destination }: Parked): string {
-  return engine.routing.idOf(destination.high, destination.low) ?? engine.delivery.origin.find(id)?.node ?? hex(destination);
+  return engine.routing.idOf(destination.high, destination.low) ?? engine.delivery.origin.whereabouts(id) ?? hex(destination);
 }
 
 /** The name of a node that the mesh has never heard of, out of what was sent to it from here lately. */
 function sentTo(engine: Engine, { high, low }: NodeHash): NodeId | undefined {
   let looked = 0;
   for (const { id, destination } of engine.delivery.park.list()) {
-    if (destination.high === high && destination.low === low) return engine.delivery.origin.find(id)?.node;
+    if (destination.high === high && destination.low === low) return engine.delivery.origin.whereabouts(id);
     if (++looked === LOOKED_THROUGH) return undefined;
   }
   return undefined;

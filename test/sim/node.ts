@@ -100,6 +100,7 @@ export class SimNode {
           },
         },
         origin: {
+          onRestored: () => undefined,
           onParked: () => undefined,
           onAccepted: (id) => this.#witness.outcome(id, "accepted"),
           onResponseBytes: (id, bytes) => {

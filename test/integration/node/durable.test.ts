@@ -90,6 +90,65 @@ describe("a durable message", () => {
   });
 });
 
+describe("MeshNode.attach for a durable message of an earlier life", () => {
+  let hub: string;
+  let origin: { readonly id: string; readonly listen: string[]; readonly peers: string[]; readonly dataDir: string };
+
+  beforeEach(async () => {
+    hub = `tcp://127.0.0.1:${await freePort()}`;
+    origin = { id: "origin", listen: [], peers: [hub], dataDir: join(mesh.folder, "origin") };
+  });
+
+  /** Sends where there is no way yet, and dies of it; the id. */
+  async function sendAndDie(ttl: number): Promise<string> {
+    const first = mesh.program("send", {
+      node: origin,
+      directive: "runs:once",
+      payload: JSON.stringify({ runs }),
+      send: { durable: true, ttl, waitFor: "parked" },
+    });
+    const { id } = await first.line("sent");
+    await first.kill();
+    return String(id);
+  }
+
+  async function openWay(): Promise<void> {
+    await mesh.node("hub", { listen: [hub], peers: [...relay.listening] });
+    await startWorker();
+  }
+
+  test("gives the message that still waits, which goes on to its end", async () => {
+    const id = await sendAndDie(60_000);
+    const node = await mesh.node("origin", origin);
+    expect(node.status().work).toMatchObject([{ id, directive: "runs:once", role: "sender", peer: "worker" }]);
+    const work = await node.attach(id, { node: "worker" });
+    expect(work.state).toBe("parked");
+    await openWay();
+    expect(await texts(work)).toEqual(["begun!!!!", "done"]);
+    expect(runCount()).toBe(1);
+    expect(node.status().work).toEqual([]);
+  });
+
+  test("gives the work that was accepted meanwhile, also through who sent it, and keeps nothing of what nobody asked for", async () => {
+    const id = await sendAndDie(60_000);
+    const node = await mesh.node("origin", origin);
+    await openWay();
+    await until(() => (runCount() === 1 ? true : undefined), SOON, "it runs");
+    await until(() => (node.status().work.length === 0 ? true : undefined), SOON, "the origin has let go of it");
+    await relay.reachable("origin", { timeout: SOON });
+    expect(await texts(await relay.attach(id, { node: "origin" }))).toEqual(["begun!!!!", "done"]);
+    expect(await texts(await node.attach(id, { node: "worker" }))).toEqual(["begun!!!!", "done"]);
+  });
+
+  test("tells how it failed before it was asked for", async () => {
+    const id = await sendAndDie(1_500);
+    const node = await mesh.node("origin", origin);
+    await until(() => (node.status().work.length === 0 ? true : undefined), SOON, "its time is over");
+    await failure(texts(await node.attach(id, { node: "worker" })), "EXPIRED");
+    expect(runCount()).toBe(0);
+  });
+});
+
 describe("work whose worker is killed while it runs", () => {
   test.each([true, false])("ends with WORK_INTERRUPTED and never runs again (durable: %s)", async (durable) => {
     const { result, worker } = await interrupt("runs:once", durable);

@@ -102,6 +102,7 @@ export class Peer {
   believes: { life?: number; store?: number } = {};
   delivery: Delivery;
   readonly told: string[] = [];
+  readonly restored: string[] = [];
   readonly errors: MeshError[] = [];
   readonly requests: WorkRequest[] = [];
   readonly bytes = new Map<MessageId, Uint8Array[]>();
@@ -286,6 +287,7 @@ export class Peer {
       },
       {
         origin: {
+          onRestored: (_id, node, directive) => this.restored.push(`${directive} at ${node}`),
           onParked: (_id, node) => this.told.push(`parked ${node}`),
           onAccepted: () => this.told.push("accepted"),
           onResponseBytes: (id, bytes) => {

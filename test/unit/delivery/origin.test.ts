@@ -326,6 +326,7 @@ describe("Origin: durable messages", () => {
     net.run(500);
     a.restart({ off: 500 });
     net.run(1_000);
+    expect(a.restored).toEqual(["test:run at b"]);
     expect(a.told).toEqual(["accepted", "end"]);
     expect(net.node("b").requests).toHaveLength(1);
   });
