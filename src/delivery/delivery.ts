@@ -7,14 +7,17 @@ import { FLAG, FRAME, OFFSET, ROUTED_HEADER, readRoutedHeader } from "../wire/fr
 import { readMessageId } from "../wire/message-id.ts";
 import { decodeError, decodeNotice, decodeReceipt } from "../wire/outcome.ts";
 import { AckQueue } from "./ack-queue.ts";
+import { Deletions } from "./deletions.ts";
 import { Destination } from "./destination.ts";
 import { Echo, type EchoFacts, type EchoReply } from "./echo.ts";
 import { CHUNK_AT, Frames } from "./frames.ts";
 import { MessageIds, type RandomBytes } from "./message-ids.ts";
 import { Origin } from "./origin.ts";
+import { Outbox } from "./outbox.ts";
 import { type Parked, ParkQueue, type ParkLimits } from "./park-queue.ts";
 import type { DeliveryPort, DestinationEvents, OriginEvents, ParkEvents } from "./ports.ts";
 import { Relay, sourceOf } from "./relay.ts";
+import { StoreClock } from "./store-clock.ts";
 
 export interface DeliveryOptions {
   readonly self: NodeId;
@@ -54,6 +57,9 @@ export class Delivery {
   readonly echo: Echo;
   readonly #onEchoReply: (id: MessageId, reply: EchoReply) => void;
   readonly #acks: AckQueue;
+  readonly #storeClock: StoreClock;
+  readonly #deletions: Deletions;
+  readonly #outbox: Outbox;
 
   constructor(options: DeliveryOptions, port: DeliveryPort, handlers: DeliveryHandlers) {
     this.#id = options.self;
@@ -61,7 +67,10 @@ export class Delivery {
     this.#clock = options.clock;
     const frames = new Frames(this.#self, port);
     this.#acks = new AckQueue(frames);
-    this.park = new ParkQueue(port, handlers.park, options.park);
+    this.#storeClock = new StoreClock(port);
+    this.#deletions = new Deletions(port);
+    this.#outbox = new Outbox(port, this.#storeClock, this.#deletions);
+    this.park = new ParkQueue({ port, clock: this.#storeClock, deletions: this.#deletions }, handlers.park, options.park);
     this.echo = new Echo(options.self, frames, handlers.echo.facts);
     this.#onEchoReply = handlers.echo.onReply;
     this.relay = new Relay(options, { port, frames, park: this.park, echo: this.echo });
@@ -71,16 +80,25 @@ export class Delivery {
       acks: this.#acks,
       ids: new MessageIds(options.randomBytes),
       park: this.park,
+      outbox: this.#outbox,
       events: handlers.origin,
     });
-    this.destination = new Destination(options, { port, frames, acks: this.#acks, events: handlers.destination });
+    this.destination = new Destination(options, {
+      port,
+      frames,
+      acks: this.#acks,
+      deletions: this.#deletions,
+      events: handlers.destination,
+    });
   }
 
   /** Reads back what the disk holds: parked messages, the outbox, the journal. */
   restore(done: (error: MeshError | undefined) => void): void {
-    this.park.restore(this.#clock(), (parked) => {
-      this.destination.restore(this.#clock, (journal) => {
-        this.origin.restore(this.#clock, (outbox) => done(parked ?? journal ?? outbox));
+    this.#storeClock.restore(this.#clock, (clock) => {
+      this.park.restore(this.#clock(), (parked) => {
+        this.destination.restore(this.#clock, (journal) => {
+          this.origin.restore(this.#clock, (outbox) => done(clock ?? parked ?? journal ?? outbox));
+        });
       });
     });
   }
@@ -100,7 +118,7 @@ export class Delivery {
       case FRAME.ack: {
         const from = sourceOf(view, start);
         return decodeAcknowledgements(bytes, start, end, (ack) => {
-          if (ack.upward) this.origin.onAck(now, ack);
+          if (ack.upward) this.origin.following.onAck(now, ack);
           else this.destination.onAck(now, ack, from);
         });
       }
@@ -152,7 +170,15 @@ export class Delivery {
 
   nextWake(): Instant | undefined {
     let next = Infinity;
-    for (const at of [this.origin.nextWake(), this.destination.nextWake(), this.park.nextWake(), this.#acks.nextWake()]) {
+    const { origin, destination, park } = this;
+    for (const at of [
+      origin.nextWake(),
+      destination.nextWake(),
+      park.nextWake(),
+      this.#acks.nextWake(),
+      this.#storeClock.nextWake(),
+      this.#deletions.nextWake(),
+    ]) {
       if (at !== undefined && at < next) next = at;
     }
     return next === Infinity ? undefined : next;
@@ -166,6 +192,8 @@ export class Delivery {
     this.origin.wake(now);
     this.destination.wake(now);
     this.#acks.wake(now);
+    this.#deletions.wake(now);
+    this.#storeClock.wake(now, this.park.messages > 0 || this.#outbox.size > 0);
   }
 
   #release(parked: Parked, frame: Uint8Array): void {
@@ -191,7 +219,7 @@ export class Delivery {
     };
     const id = readMessageId(bytes, start + OFFSET.id);
     if ((flags & FLAG.upward) !== 0) this.destination.onChunk(now, id, chunk);
-    else this.origin.onChunk(now, id, chunk);
+    else this.origin.following.onChunk(now, id, chunk);
   }
 
   #control(now: Instant, kind: number, bytes: Uint8Array, view: DataView, start: number, end: number): void {
@@ -214,14 +242,9 @@ export class Delivery {
       case FRAME.confirm:
         return this.destination.onConfirm(id);
       case FRAME.custody: {
-        const parked = this.park.find(id);
-        if (parked !== undefined && sameNode(parked.source, sourceOf(view, start))) parked.custody = true;
-        return;
+        const asked = (view.getUint8(start + OFFSET.flags) & FLAG.probe) !== 0;
+        return this.relay.onCustody(now, id, sourceOf(view, start), asked);
       }
     }
   }
-}
-
-function sameNode(a: NodeHash, b: NodeHash): boolean {
-  return a.high === b.high && a.low === b.low;
 }

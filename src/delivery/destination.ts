@@ -12,6 +12,7 @@ import { type MessageBody, readMessage } from "../wire/message.ts";
 import { encodeError, encodeReceipt, type Receipt } from "../wire/outcome.ts";
 import { endRecord, finishRecord, recordHead, runningRecord, type WorkEnd } from "../wire/record.ts";
 import type { AckQueue } from "./ack-queue.ts";
+import type { Deletions } from "./deletions.ts";
 import { type Conversation, newConversation, RESEND } from "./destination-conversation.ts";
 import { type Frames, RERUN } from "./frames.ts";
 import { Journal } from "./journal.ts";
@@ -26,6 +27,15 @@ const REFUSAL = 30_000;
 const REFUSALS = 10_000;
 /** A cancel that came before its message waits for it so long. */
 const EARLY_CANCEL = { life: 300_000, most: 10_000 } as const;
+
+/** What the worker's end works with. */
+export interface DestinationRooms {
+  readonly port: DeliveryPort;
+  readonly frames: Frames;
+  readonly acks: AckQueue;
+  readonly deletions: Deletions;
+  readonly events: DestinationEvents;
+}
 
 /** The worker's end of every message that arrives here. SPEC.md has its states and rules. */
 export class Destination {
@@ -45,17 +55,14 @@ export class Destination {
   readonly #life: number;
   readonly #store: number;
 
-  constructor(
-    options: { readonly life: number; readonly store: number; readonly retention: Millis },
-    rooms: { readonly port: DeliveryPort; readonly frames: Frames; readonly acks: AckQueue; readonly events: DestinationEvents },
-  ) {
+  constructor(options: { readonly life: number; readonly store: number; readonly retention: Millis }, rooms: DestinationRooms) {
     this.#life = options.life;
     this.#store = options.store;
     this.#port = rooms.port;
     this.#frames = rooms.frames;
     this.#acks = rooms.acks;
     this.#events = rooms.events;
-    this.#journal = new Journal(rooms.port);
+    this.#journal = new Journal(rooms.port, rooms.deletions);
     this.#retention = new Retention(options.retention);
   }
 

@@ -52,7 +52,7 @@ export class Dispatch {
     conversation.bound = bound;
     this.#timers.delete(conversation.id);
     this.stamp(now, conversation, false);
-    this.#outbox.put(conversation.id, conversation.node, conversation.frame, conversation.expiresAt - now, (error) => {
+    this.#outbox.put(now, conversation.id, conversation.node, conversation.frame, conversation.expiresAt - now, (error) => {
       if (conversation.phase !== "storing") return;
       if (error !== undefined) return this.#fail(conversation, error);
       // The engine's next wake sends it, so that no time has to be known here.

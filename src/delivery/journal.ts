@@ -3,6 +3,7 @@ import type { MessageId } from "../core/ids.ts";
 import type { Millis } from "../core/instant.ts";
 import { OFFSET, ROUTED_HEADER } from "../wire/frame.ts";
 import { readMessageId } from "../wire/message-id.ts";
+import type { Deletions } from "./deletions.ts";
 import type { DeliveryPort } from "./ports.ts";
 
 const PREFIX = "journal/";
@@ -20,9 +21,11 @@ export interface Journaled {
 /** The destination's record of durable messages, on disk from before they are answered: so no restart runs one twice. */
 export class Journal {
   readonly #port: DeliveryPort;
+  readonly #deletions: Deletions;
 
-  constructor(port: DeliveryPort) {
+  constructor(port: DeliveryPort, deletions: Deletions) {
     this.#port = port;
+    this.#deletions = deletions;
   }
 
   put(id: MessageId, frame: Uint8Array, ended: boolean, done: (error: MeshError | undefined) => void): void {
@@ -33,7 +36,7 @@ export class Journal {
   }
 
   remove(id: MessageId): void {
-    this.#port.records.write([{ type: "delete", key: PREFIX + id }], () => undefined);
+    this.#deletions.delete([PREFIX + id]);
   }
 
   restore(done: (error: MeshError | undefined, entries: readonly Journaled[]) => void, from = PREFIX, found: Journaled[] = []): void {

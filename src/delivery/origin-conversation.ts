@@ -7,6 +7,7 @@ import { OFFSET } from "../wire/frame.ts";
 import type { AckQueue, AckSource } from "./ack-queue.ts";
 import type { Frames } from "./frames.ts";
 import type { MessageIds } from "./message-ids.ts";
+import type { Outbox } from "./outbox.ts";
 import type { ParkQueue } from "./park-queue.ts";
 import type { DeliveryPort, OriginEvents } from "./ports.ts";
 import { StreamReceiver } from "./stream-receiver.ts";
@@ -44,6 +45,8 @@ export interface Conversation extends AckSource {
   circled: number;
   parkedAt: NodeId | undefined;
   custody: boolean;
+  /** The node that was left with it may have bound it to a life that is not known here, and sent it on. */
+  released: boolean;
   wait: Millis;
   cancelled: MeshError | undefined;
   down: StreamReceiver;
@@ -55,12 +58,18 @@ export interface Conversation extends AckSource {
   probed: boolean;
   /** Why it is over, where its sender cannot be told before `send` has returned. */
   failed: MeshError | undefined;
+  /** Nobody follows it any more, but it is to be delivered. */
+  left: boolean;
+  /** Since when there has been no route to its worker. */
+  lostAt: Instant | undefined;
 }
 
 export const RESEND = { first: 1_000, most: 15_000 } as const;
 /** After its time to live a message may have been accepted all the same; so long its receipt may take. */
 export const GRACE = 2_000;
 export const WATCH = 30_000;
+/** How often a node that was left with a message is asked whether it still has it: from the first, doubling to the most. */
+export const CUSTODY = { first: 5_000, most: 60_000 } as const;
 /** After a change of routes: time for it to settle before what is unanswered is sent again. */
 export const SETTLE = 100;
 
@@ -87,6 +96,7 @@ export function newConversation(
     circled: 0,
     parkedAt: undefined,
     custody: false,
+    released: false,
     wait: RESEND.first,
     cancelled: undefined,
     down: new StreamReceiver(),
@@ -95,6 +105,8 @@ export function newConversation(
     attachFrom: 0,
     probed: false,
     failed: undefined,
+    left: false,
+    lostAt: undefined,
     take: () => acknowledgementOf(conversation),
   };
   return conversation;
@@ -169,6 +181,7 @@ export interface OriginRooms {
   readonly acks: AckQueue;
   readonly ids: MessageIds;
   readonly park: ParkQueue;
+  readonly outbox: Outbox;
   readonly events: OriginEvents;
 }
 

@@ -3,24 +3,23 @@ import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { hashNodeId } from "../core/node-hash.ts";
-import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
 import { layMessage } from "../wire/message.ts";
 import { encodeError, type Notice, type Receipt } from "../wire/outcome.ts";
 import type { AckQueue } from "./ack-queue.ts";
 import { Dispatch } from "./dispatch.ts";
-import { type Frames, RERUN } from "./frames.ts";
+import { Following } from "./following.ts";
+import type { Frames } from "./frames.ts";
 import type { MessageIds } from "./message-ids.ts";
 import {
   type Conversation,
+  CUSTODY,
   expired,
   FOLLOWING,
   GRACE,
   isNow,
   isOver,
   type OriginRooms,
-  type ResponseChunk,
-  unknownReader,
   newConversation,
   type OriginPhase,
   RESEND,
@@ -29,16 +28,17 @@ import {
   ttlField,
   WATCH,
 } from "./origin-conversation.ts";
-import { Outbox } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
 import type { Parked, ParkQueue } from "./park-queue.ts";
 import type { DeliveryPort, OriginEvents } from "./ports.ts";
-import { PayloadPump } from "./payload-pump.ts";
 import { StreamReceiver } from "./stream-receiver.ts";
 import { StreamSender } from "./stream-sender.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
 /** The sender's end of every message that this node sends. SPEC.md has its states and rules. */
 export class Origin {
+  /** The streams of what was accepted. */
+  readonly following: Following;
   readonly #port: DeliveryPort;
   readonly #frames: Frames;
   readonly #acks: AckQueue;
@@ -48,25 +48,27 @@ export class Origin {
   readonly #events: OriginEvents;
   readonly #live = new Map<MessageId, Conversation>();
   readonly #timers = new Deadlines<MessageId>();
-  readonly #pump: PayloadPump;
   readonly #out: Dispatch;
   readonly #left = new Whereabouts();
   #sending: Conversation | undefined;
 
-  constructor(options: { readonly self: NodeId; readonly parks: boolean }, rooms: OriginRooms) {
+  constructor(options: { readonly self: NodeId; readonly parks: boolean; readonly retention: Millis }, rooms: OriginRooms) {
     this.#port = rooms.port;
     this.#frames = rooms.frames;
     this.#acks = rooms.acks;
     this.#ids = rooms.ids;
     this.#park = rooms.park;
-    this.#outbox = new Outbox(rooms.port);
-    this.#out = new Dispatch(options, {
+    this.#outbox = rooms.outbox;
+    const fail = (conversation: Conversation, error: MeshError): void => this.#fail(conversation, error);
+    this.#out = new Dispatch(options, { ...rooms, timers: this.#timers, fail });
+    this.following = new Following(options.retention, {
       ...rooms,
-      outbox: this.#outbox,
       timers: this.#timers,
-      fail: (conversation, error) => this.#fail(conversation, error),
+      live: this.#live,
+      accepted: (now, conversation) => this.#accepted(now, conversation),
+      forget: (conversation) => this.#forget(conversation),
+      fail,
     });
-    this.#pump = new PayloadPump(rooms.port, rooms.frames, this.#timers);
     this.#events = rooms.events;
   }
 
@@ -110,7 +112,7 @@ export class Origin {
 
   /** Takes up again the durable messages that a restart left behind. `done` runs when all are sent or waiting. */
   restore(clock: () => Instant, done: (error: MeshError | undefined) => void): void {
-    this.#outbox.restore((error, entries) => {
+    this.#outbox.restore(clock, (error, entries) => {
       for (const { frame, id, node, to, ttl, directive } of entries) {
         const now = clock();
         this.#events.onRestored(id, node, directive);
@@ -134,32 +136,6 @@ export class Origin {
     return true;
   }
 
-  /** Adds to the payload stream. `false`: wait for `onInputWritable`. */
-  writeInput(id: MessageId, bytes: Uint8Array): boolean {
-    const conversation = this.#live.get(id);
-    if (conversation?.up === undefined) return true;
-    conversation.up.write([bytes]);
-    this.#pump.mark(conversation);
-    conversation.inputBlocked = !conversation.up.writable;
-    return !conversation.inputBlocked;
-  }
-
-  endInput(id: MessageId): void {
-    const conversation = this.#live.get(id);
-    if (conversation?.up === undefined) return;
-    conversation.up.end();
-    this.#pump.mark(conversation);
-  }
-
-  /** The program has taken so many bytes of the responses. */
-  consumed(now: Instant, id: MessageId, count: number): void {
-    const conversation = this.#live.get(id);
-    if (conversation === undefined) return;
-    conversation.down.consume(count);
-    this.#acknowledge(now, conversation);
-    if (conversation.down.done) this.#forget(conversation);
-  }
-
   cancel(now: Instant, id: MessageId, error: MeshError): void {
     const conversation = this.#live.get(id);
     if (conversation === undefined || conversation.cancelled !== undefined) return;
@@ -170,10 +146,14 @@ export class Origin {
     this.#timers.set(id, now + RESEND.first);
   }
 
-  /** Stops following; the work goes on. */
+  /** Stops following; the work goes on. A durable message that is not accepted yet is still delivered. */
   detach(now: Instant, id: MessageId): void {
     const conversation = this.#live.get(id);
     if (conversation === undefined) return;
+    if (conversation.durable && conversation.phase !== "accepted") {
+      conversation.left = true;
+      return;
+    }
     if (conversation.phase === "accepted")
       this.#acks.add(now, { to: conversation.to, take: () => ({ ...conversation.take(), detached: true }) }, true);
     this.#left.note(id, conversation.node);
@@ -209,62 +189,16 @@ export class Origin {
     if (conversation === undefined || conversation.phase === "accepted") return;
     switch (notice.type) {
       case "parked":
-        return this.#parkedElsewhere(conversation, notice.node, notice.ttl);
+        return this.#parkedElsewhere(now, conversation, notice.node, notice.ttl);
       case "released":
         if (conversation.parkedAt !== notice.node) return;
         conversation.bound = notice.life;
         return this.#out.onItsWay(now, conversation);
+      case "missing":
+        if (conversation.parkedAt === notice.node && conversation.custody) this.#lostElsewhere(now, conversation, RESEND.first);
+        return;
       case "failed":
         if (isOver(now, conversation, notice.error)) this.#fail(conversation, conversation.cancelled ?? notice.error);
-    }
-  }
-
-  onChunk(now: Instant, id: MessageId, chunk: ResponseChunk): void {
-    const conversation = this.#live.get(id);
-    if (conversation === undefined) {
-      this.#acks.add(now, { to: chunk.from, take: () => unknownReader(id, chunk.generation, chunk.offset) }, true);
-      return;
-    }
-    // Before it knows where its stream begins, a chunk can only be from the stream of an earlier follower.
-    if (conversation.phase === "attaching") return;
-    if (chunk.generation !== conversation.generation && !this.#followRerun(conversation, chunk.generation)) return;
-    if (chunk.accepted || conversation.phase !== "accepted") this.#accepted(now, conversation);
-    if (this.#live.get(id) !== conversation) return;
-    const whole = conversation.down.whole;
-    const fresh = conversation.down.receive(chunk.offset, chunk.bytes, chunk.fin);
-    if (chunk.probe) {
-      conversation.probed = true;
-      conversation.down.probed();
-    }
-    if (fresh !== undefined) this.#events.onResponseBytes(id, fresh);
-    if (!whole && conversation.down.whole) this.#events.onResponseEnd(id);
-    if (this.#live.get(id) !== conversation) return;
-    this.#acknowledge(now, conversation);
-    if (conversation.down.done) this.#forget(conversation);
-  }
-
-  /** A durable idempotent work began anew: its responses are read from the first, and those that were had before left out. */
-  #followRerun(conversation: Conversation, generation: number): boolean {
-    if ((generation & RERUN) === 0) return false;
-    conversation.generation = generation;
-    conversation.down = new StreamReceiver();
-    this.#events.onRerun(conversation.id);
-    return true;
-  }
-
-  onAck(now: Instant, ack: Acknowledgement): void {
-    const conversation = this.#live.get(ack.id);
-    const up = conversation?.up;
-    if (conversation === undefined || up === undefined) return;
-    const before = up.acked;
-    if (!up.acknowledge(ack.offset, ack.window, ack.done)) return;
-    if (ack.gap || ack.probed) up.goBack();
-    if (up.acked > before) conversation.wait = RESEND.first;
-    this.#timers.set(conversation.id, now + (up.outstanding ? conversation.wait : WATCH));
-    this.#pump.mark(conversation);
-    if (conversation.inputBlocked && up.writable) {
-      conversation.inputBlocked = false;
-      this.#events.onInputWritable(conversation.id);
     }
   }
 
@@ -272,6 +206,8 @@ export class Origin {
   onReset(id: MessageId, error: MeshError): void {
     const conversation = this.#live.get(id);
     if (conversation === undefined) return;
+    // All that the worker had to say is here.
+    if (conversation.down.whole) return this.#forget(conversation);
     const known = conversation.phase === "accepted" || error.code === "RESPONSES_GONE";
     if (known || conversation.cancelled !== undefined) this.#fail(conversation, conversation.cancelled ?? error);
   }
@@ -325,20 +261,18 @@ export class Origin {
       }
       // What its store kept it will say again within this time; if not, it is lost there.
       if (conversation.phase === "parked" && conversation.parkedAt === node && conversation.custody) {
-        conversation.custody = false;
-        conversation.copies = Math.max(conversation.copies, 1);
-        this.#timers.set(conversation.id, now + 5_000);
+        this.#lostElsewhere(now, conversation, 5_000);
       }
     }
   }
 
   /** A link has room again. */
   unblock(): void {
-    this.#pump.unblock();
+    this.following.unblock();
   }
 
   flush(now: Instant): void {
-    this.#pump.flush(now);
+    this.following.flush(now);
   }
 
   nextWake(): Instant | undefined {
@@ -358,7 +292,7 @@ export class Origin {
     return conversation;
   }
 
-  #parkedElsewhere(conversation: Conversation, node: NodeId, ttl: Millis): void {
+  #parkedElsewhere(now: Instant, conversation: Conversation, node: NodeId, ttl: Millis): void {
     if (conversation.phase === "attaching" || conversation.phase === "storing") return;
     // The cancel may have come by there before the message did.
     if (conversation.cancelled !== undefined) return this.#sendCancel(conversation);
@@ -366,11 +300,29 @@ export class Origin {
     conversation.phase = "parked";
     conversation.parkedAt = node;
     if (!conversation.durable && conversation.copies === 1) {
+      if (!conversation.custody || first) conversation.wait = CUSTODY.first;
       conversation.custody = true;
       this.#frames.send({ kind: FRAME.custody, to: hashNodeId(node), id: conversation.id });
     }
-    this.#timers.set(conversation.id, conversation.expiresAt + GRACE);
+    const end = conversation.expiresAt + GRACE;
+    this.#timers.set(conversation.id, conversation.custody ? Math.min(end, now + conversation.wait) : end);
     if (first) this.#events.onParked(conversation.id, node, ttl);
+  }
+
+  /** Asks the node that was left with the message whether it still has it. */
+  #dueCustody(now: Instant, conversation: Conversation, node: NodeId): void {
+    this.#frames.send({ kind: FRAME.custody, to: hashNodeId(node), id: conversation.id, flags: FLAG.probe });
+    conversation.wait = Math.min(CUSTODY.most, conversation.wait * 2);
+    this.#timers.set(conversation.id, Math.min(now + conversation.wait, conversation.expiresAt));
+  }
+
+  /** The node that was left with the message has it no more: it may have sent it on, bound to a life that is not known here. */
+  #lostElsewhere(now: Instant, conversation: Conversation, wait: Millis): void {
+    conversation.custody = false;
+    conversation.released = true;
+    conversation.copies = Math.max(conversation.copies, 1);
+    conversation.wait = RESEND.first;
+    this.#timers.set(conversation.id, now + wait);
   }
 
   #accepted(now: Instant, conversation: Conversation): void {
@@ -383,15 +335,16 @@ export class Origin {
     this.#timers.set(conversation.id, now + (conversation.cancelled === undefined ? WATCH : RESEND.first));
     if (conversation.durable) this.#outbox.remove(conversation.id);
     this.#unpark(conversation);
-    this.#pump.mark(conversation);
+    this.following.begin(conversation);
     this.#events.onAccepted(conversation.id, conversation.node);
+    if (conversation.left) this.detach(now, conversation.id);
   }
 
   #stale(now: Instant, conversation: Conversation, receipt: { readonly life: number; readonly resent: boolean }): void {
     if (conversation.phase === "accepted" || conversation.phase === "attaching") return;
     // An answer to an older copy, which tells nothing new.
     if (receipt.life === conversation.bound) return;
-    const neverBegan = conversation.bound === 0 || (conversation.copies <= 1 && !receipt.resent);
+    const neverBegan = !conversation.released && (conversation.bound === 0 || (conversation.copies <= 1 && !receipt.resent));
     if (!neverBegan) {
       const message = `${conversation.node} restarted before it answered; whether the work had begun is not known`;
       return this.#fail(conversation, new MeshError("WORK_INTERRUPTED", message, { data: { node: conversation.node } }));
@@ -404,7 +357,7 @@ export class Origin {
   #due(now: Instant, conversation: Conversation): void {
     if (conversation.failed !== undefined) return this.#fail(conversation, conversation.failed);
     if (conversation.cancelled !== undefined) return this.#dueCancelled(now, conversation);
-    if (conversation.phase === "accepted") return this.#dueAccepted(now, conversation);
+    if (conversation.phase === "accepted") return this.following.due(now, conversation);
     const stored = conversation.phase === "storing";
     if (stored) conversation.phase = "waiting";
     // Now or not at all, and now is when it is on the disk.
@@ -416,6 +369,9 @@ export class Origin {
       );
     }
     if (now >= conversation.expiresAt) return this.#timers.set(conversation.id, conversation.expiresAt + GRACE);
+    const { parkedAt } = conversation;
+    if (conversation.phase === "parked" && conversation.custody && parkedAt !== undefined)
+      return this.#dueCustody(now, conversation, parkedAt);
     this.#out.dispatch(now, conversation);
   }
 
@@ -427,40 +383,10 @@ export class Origin {
     if ((this.#timers.get(conversation.id) ?? now) <= now) this.#timers.set(conversation.id, now + conversation.wait);
   }
 
-  #dueAccepted(now: Instant, conversation: Conversation): void {
-    const up = conversation.up;
-    if (up?.outstanding === true) {
-      this.#frames.sendChunk(
-        conversation.to,
-        conversation.id,
-        { offset: up.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false },
-        FLAG.upward | FLAG.probe,
-        0,
-      );
-      this.#timers.set(conversation.id, now + conversation.wait);
-      conversation.wait = Math.min(RESEND.most, conversation.wait * 2);
-      return;
-    }
-    this.#acks.add(now, conversation, true);
-    this.#timers.set(conversation.id, now + conversation.wait);
-    conversation.wait = Math.min(WATCH, conversation.wait * 2);
-    this.#port.markDirty();
-  }
-
   #sendCancel(conversation: Conversation): void {
     const error = conversation.cancelled;
     if (error !== undefined)
       this.#frames.send({ kind: FRAME.reset, to: conversation.to, id: conversation.id, flags: FLAG.upward }, encodeError(error));
-  }
-
-  #acknowledge(now: Instant, conversation: Conversation): void {
-    const { down } = conversation;
-    const { need } = down;
-    if (need === undefined) return;
-    // The last word is enough, and nobody waits for it.
-    const urgent = need === "now" && (conversation.probed || !down.whole);
-    this.#acks.add(now, conversation, urgent);
-    if (urgent) this.#port.markDirty();
   }
 
   #fail(conversation: Conversation, error: MeshError): void {
@@ -469,8 +395,10 @@ export class Origin {
       this.#timers.set(conversation.id, -Infinity);
       return this.#port.markDirty();
     }
-    this.#forget(conversation);
-    this.#events.onFailed(conversation.id, error);
+    const { id, phase, durable } = conversation;
+    this.#forget(conversation, durable && phase !== "accepted" ? () => this.#events.onFailed(id, error) : undefined);
+    // What its sender is told of a durable message holds after a restart too: the message is off the disk before.
+    if (!durable || phase === "accepted") this.#events.onFailed(id, error);
   }
 
   /** A copy that waits here for nothing any more. */
@@ -479,13 +407,13 @@ export class Origin {
     if (waiting !== undefined && conversation.frame.length > 0) this.#park.remove(waiting);
   }
 
-  #forget(conversation: Conversation): void {
-    if (conversation.durable && conversation.phase !== "accepted") this.#outbox.remove(conversation.id);
+  #forget(conversation: Conversation, removed?: () => void): void {
+    if (conversation.durable && conversation.phase !== "accepted") this.#outbox.remove(conversation.id, removed);
     conversation.phase = "over";
     this.#unpark(conversation);
     this.#live.delete(conversation.id);
     this.#timers.delete(conversation.id);
-    this.#pump.forget(conversation);
+    this.following.forget(conversation);
     this.#ids.ended(conversation.id);
   }
 }

@@ -5,7 +5,9 @@ import { type NodeHash, NodeHashMap } from "../core/node-hash.ts";
 import { Heap } from "../core/heap.ts";
 import { FLAG, OFFSET, ROUTED_HEADER } from "../wire/frame.ts";
 import { readMessageId } from "../wire/message-id.ts";
+import type { Deletions } from "./deletions.ts";
 import type { DeliveryPort, ParkEvents } from "./ports.ts";
+import type { StoreClock } from "./store-clock.ts";
 
 export interface ParkLimits {
   readonly messages: number;
@@ -29,6 +31,13 @@ export interface Parked {
   gone: boolean;
 }
 
+/** Where parked messages are kept. */
+export interface ParkDisk {
+  readonly port: DeliveryPort;
+  readonly clock: StoreClock;
+  readonly deletions: Deletions;
+}
+
 interface Queue {
   readonly destination: NodeHash;
   entries: Parked[];
@@ -43,7 +52,7 @@ const PAGE = 64;
 /** After trouble with the store. */
 const RETRY: Millis = 1_000;
 const PREFIX = "park/";
-/** Before the frame: u64 wall time of parking as a float. */
+/** Before the frame: the age of the store at parking, as a float. */
 const ENVELOPE = 8;
 
 /** Called with each message that leaves, as a whole frame, its remaining time to live written into it. */
@@ -55,6 +64,8 @@ export type Release = (parked: Parked, frame: Uint8Array) => void;
  */
 export class ParkQueue {
   readonly #port: DeliveryPort;
+  readonly #clock: StoreClock;
+  readonly #deletions: Deletions;
   readonly #events: ParkEvents;
   readonly #limits: ParkLimits;
   readonly #queues = new NodeHashMap<Queue>();
@@ -65,8 +76,10 @@ export class ParkQueue {
   #ready = false;
   #retryAt: Instant | undefined;
 
-  constructor(port: DeliveryPort, events: ParkEvents, limits: ParkLimits) {
-    this.#port = port;
+  constructor(disk: ParkDisk, events: ParkEvents, limits: ParkLimits) {
+    this.#port = disk.port;
+    this.#clock = disk.clock;
+    this.#deletions = disk.deletions;
     this.#events = events;
     this.#limits = limits;
   }
@@ -133,7 +146,8 @@ export class ParkQueue {
     if (full !== undefined) return done(full, undefined);
     const key = this.#key(destination, this.#sequence++);
     const value = new Uint8Array(ENVELOPE + frame.length);
-    new DataView(value.buffer).setFloat64(0, this.#port.wallClock());
+    this.#clock.use(now);
+    new DataView(value.buffer).setFloat64(0, this.#clock.age(now));
     value.set(frame, ENVELOPE);
     const parked = this.#insert(now, key, frame, view, view.getUint32(OFFSET.ttl));
     this.#port.records.write([{ type: "put", key, value }], (error) => {
@@ -156,7 +170,7 @@ export class ParkQueue {
   remove(parked: Parked): void {
     if (parked.gone) return;
     this.#drop(parked);
-    this.#port.records.write([{ type: "delete", key: parked.key }], (error) => {
+    this.#deletions.delete([parked.key], (error) => {
       if (error !== undefined) this.#events.onTrouble(error);
     });
   }
@@ -232,8 +246,8 @@ export class ParkQueue {
       dead.push(parked);
     }
     if (dead.length === 0) return;
-    this.#port.records.write(
-      dead.map(({ key }) => ({ type: "delete", key })),
+    this.#deletions.delete(
+      dead.map(({ key }) => key),
       (error) => {
         if (error !== undefined) this.#events.onTrouble(error);
       },
@@ -291,9 +305,7 @@ export class ParkQueue {
     const frame = value.subarray(ENVELOPE);
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     const parkedAt = new DataView(value.buffer, value.byteOffset, value.byteLength).getFloat64(0);
-    // A clock that went back must not lengthen a life.
-    const off = Math.max(0, this.#port.wallClock() - parkedAt);
-    this.#insert(now, key, frame, view, view.getUint32(OFFSET.ttl) - off).stored = true;
+    this.#insert(now, key, frame, view, view.getUint32(OFFSET.ttl) - this.#clock.since(parkedAt, now)).stored = true;
     const sequence = Number.parseInt(key.slice(-11), 36);
     if (sequence >= this.#sequence) this.#sequence = sequence + 1;
   }

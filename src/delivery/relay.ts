@@ -1,5 +1,5 @@
 import { MeshError } from "../core/errors.ts";
-import type { NodeId } from "../core/ids.ts";
+import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant } from "../core/instant.ts";
 import { LIMITS } from "../core/limits.ts";
 import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
@@ -83,6 +83,17 @@ export class Relay {
   /** Tells the origin of a message that it waits here no more. */
   lost(parked: Parked, error: MeshError): void {
     this.#frames.send({ kind: FRAME.notice, to: parked.source, id: parked.id }, encodeNotice({ type: "failed", node: this.#self, error }));
+  }
+
+  /** The origin of a message leaves it to this node; `asked`: and wants to know whether it is here. */
+  onCustody(now: Instant, id: MessageId, origin: NodeHash, asked: boolean): void {
+    const parked = this.#park.find(id);
+    if (parked === undefined || parked.source.high !== origin.high || parked.source.low !== origin.low) {
+      if (asked) this.#frames.send({ kind: FRAME.notice, to: origin, id }, encodeNotice({ type: "missing", node: this.#self }));
+      return;
+    }
+    parked.custody = true;
+    if (asked && parked.stored) this.#tellParked(now, parked);
   }
 
   /** Says again what waits here, after a restart. */

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { NodeConfig } from "../config/node-config.ts";
 import { type NodeOptions, resolveOptions } from "../config/options.ts";
@@ -19,12 +20,13 @@ import { Emitter } from "./emitter.ts";
 import { openStore, prepareDataDir, storeWarnings } from "./data-dir.ts";
 import { Engine } from "./engine.ts";
 import { engineEvents } from "./engine-events.ts";
-import { beginLife, resolveNodeId, saveLife } from "./identity.ts";
+import { beginLife, type Life, saveLife } from "./life.ts";
 import { checkListener, openListener } from "./listeners.ts";
 import { LoadReport } from "./load.ts";
 import { measure } from "./measure.ts";
 import { Node } from "./mesh-node.ts";
 import { meshPlugin } from "./mesh-plugin.ts";
+import { resolveNodeId } from "./node-id.ts";
 import { NodePlugins } from "./node-plugins.ts";
 import { realEnvironment } from "./real-environment.ts";
 import { Sender } from "./sender.ts";
@@ -74,7 +76,11 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   const dataDir = await prepareDataDir(config.dataDir, resources);
   const store = await openStore(dataDir, extra.ephemeral === true, log, resources);
   const id = await resolveNodeId(config.id, dataDir);
-  const life = await beginLife(store);
+  const life = await new Promise<Life>((resolve, reject) =>
+    beginLife(store, randomBytes, (error, begun) =>
+      begun === undefined ? reject(error ?? new MeshError("STORE_CORRUPT", "no life")) : resolve(begun),
+    ),
+  );
   if (config.dataDir !== undefined) {
     await writeHolder(dataDir, { pid: process.pid, node: id });
     resources.defer(() => removeHolder(dataDir));
@@ -147,9 +153,9 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
         engine: () => engine,
         node: () => node,
         persist: (epoch) =>
-          void saveLife(store, life, epoch).catch((error: unknown) =>
-            log.error({ error: toMeshError(error).message }, "the epoch could not be stored"),
-          ),
+          saveLife(store, life, epoch, (error) => {
+            if (error !== undefined) log.error({ code: error.code, error: error.message }, "the epoch could not be stored");
+          }),
       }),
       origin: lateOrigin(() => sender),
       destination: worker.events(),

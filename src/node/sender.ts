@@ -159,7 +159,7 @@ export class Sender {
     const work = new SentWork(
       { id, node, directive, now: engine.now() },
       {
-        consumed: (count) => origin.consumed(engine.now(), id, count),
+        consumed: (count) => origin.following.consumed(engine.now(), id, count),
         cancel: (error) => {
           origin.cancel(engine.now(), id, error);
           engine.poke();
@@ -183,8 +183,8 @@ export class Sender {
     const { work } = sent;
     const { origin } = this.#engine.delivery;
     const feed = new InputFeed({
-      write: (bytes) => origin.writeInput(work.id, bytes),
-      end: () => origin.endInput(work.id),
+      write: (bytes) => origin.following.writeInput(work.id, bytes),
+      end: () => origin.following.endInput(work.id),
       fail: (error) => {
         origin.cancel(this.#engine.now(), work.id, error);
         this.#engine.poke();

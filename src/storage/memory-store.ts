@@ -40,6 +40,11 @@ export class MemoryStore implements Store {
     return this.#synced.size;
   }
 
+  /** How many records on the imagined disk have a key that begins so. */
+  count(prefix: string): number {
+    return this.#synced.range(prefix, `${prefix}\uffff`, Infinity).length;
+  }
+
   /** From now on writes that are not on the disk yet fail with `code`; undefined: they succeed again. */
   fail(code: "STORE_FULL" | "STORE_CORRUPT" | undefined): void {
     this.#failure = code;

@@ -75,7 +75,7 @@ export const FLAG = {
   fin: 0x02,
   /** data: also the receipt of the message. */
   accepted: 0x04,
-  /** data: the receiver should acknowledge at once. */
+  /** data: the receiver should acknowledge at once. custody: it should say whether it has the message. */
   probe: 0x08,
 } as const;
 

@@ -78,11 +78,13 @@ export function decodeReceipt(bytes: Uint8Array): Receipt {
 }
 
 /**
- * What a node on the way tells the origin of a message. parked: it waits here. released: it left here, bound to `life`. failed: it ends here, with the reason.
+ * What a node on the way tells the origin of a message. parked: it waits here. released: it left here, bound to `life`. missing: it was left to
+ * this node, and is not here any more. failed: it ends here, with the reason.
  */
 export type Notice =
   | { readonly type: "parked"; readonly node: NodeId; readonly ttl: Millis }
   | { readonly type: "released"; readonly node: NodeId; readonly life: number }
+  | { readonly type: "missing"; readonly node: NodeId }
   | { readonly type: "failed"; readonly node: NodeId; readonly error: MeshError };
 
 export function encodeNotice(notice: Notice): Uint8Array {
@@ -91,6 +93,8 @@ export function encodeNotice(notice: Notice): Uint8Array {
       return encode({ t: "parked", n: notice.node, l: Math.max(0, Math.round(notice.ttl)) });
     case "released":
       return encode({ t: "released", n: notice.node, p: notice.life });
+    case "missing":
+      return encode({ t: "missing", n: notice.node });
     case "failed":
       return encode({ t: "failed", n: notice.node, e: errorToPlain(notice.error) });
   }
@@ -105,6 +109,8 @@ export function decodeNotice(bytes: Uint8Array): Notice {
       return { type: "parked", node, ttl: fields.number("l") };
     case "released":
       return { type: "released", node, life: fields.integer("p", 0, 0xffffffff) };
+    case "missing":
+      return { type: "missing", node };
     case "failed":
       return { type: "failed", node, error: errorFromPlain(fields.raw("e")) };
     default:

@@ -14,7 +14,7 @@ async function main(): Promise<void> {
       cases.map(({ name, means, encode }) => ({ name, means, bytes: encode })),
     );
   }
-  const life = await LIFE.encode();
+  const life = LIFE.encode();
   add("life.hex", [{ ...LIFE, bytes: () => life }]);
   if (readRecordings("session.hex").length === 0) writeRecordings("session.hex", await captureSession());
   if (readRecordings("store.hex").length === 0) writeRecordings("store.hex", await captureStore());

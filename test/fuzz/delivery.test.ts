@@ -27,7 +27,7 @@ function busy(): { net: Net; flights: readonly Flight[] } {
   for (const name of ["a", "b"]) net.node(name).onRequest = ({ id }) => net.node(name).delivery.destination.accept(id);
   const followed = net.node("a").send("b", { streamed: true, hold: true });
   net.node("b").send("a", { durable: true });
-  net.node("a").act(({ origin }) => origin.writeInput(followed, new Uint8Array(5_000)));
+  net.node("a").act(({ origin }) => origin.following.writeInput(followed, new Uint8Array(5_000)));
   net.node("a").act(({ echo }) => echo.ask(followed, net.node("b").id));
   net.run(50);
   net.node("b").act(({ destination }) => destination.respond(followed, { content: "text", channel: "out" }, new Uint8Array(2_000)));

@@ -27,7 +27,7 @@ export class VirtualClock {
   }
 
   /** Runs all tasks up to `time`; more than `budget` steps are a runaway. */
-  runUntil(time: number, budget = 20_000_000): void {
+  runUntil(time: number, budget = 2_000_000): void {
     for (let task = this.#tasks.peek(); task !== undefined && task.at <= time; task = this.#tasks.peek()) {
       this.#tasks.pop();
       if (task.cancelled) continue;

@@ -1,189 +1,295 @@
 import type { MeshError } from "../../src/core/errors.ts";
 import { type MessageId, type NodeId, nodeId } from "../../src/core/ids.ts";
-import type { WorkRequest } from "../../src/delivery/ports.ts";
+import type { Instant } from "../../src/core/instant.ts";
+import type { Delivery } from "../../src/delivery/delivery.ts";
 import { Engine } from "../../src/node/engine.ts";
+import { beginLife, type Life as Identity, saveLife } from "../../src/node/life.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
-import { encodeMetadata } from "../../src/wire/message.ts";
-import { RecordReader } from "../../src/wire/record.ts";
 import type { VirtualClock } from "./clock.ts";
+import type { Ledger } from "./ledger.ts";
 import type { SimNetwork } from "./network.ts";
+import { type Order, SimProgram } from "./program.ts";
+import { SimWorker } from "./worker.ts";
 
-/** What the world around the nodes hears of their work. */
-export interface Witness {
-  dispatched(node: NodeId, request: WorkRequest): void;
-  outcome(id: MessageId, outcome: string): void;
-  parked(id: MessageId, at: NodeId): void;
+/** What a node's worker and program see of the life that they run in. */
+export interface Life {
+  readonly node: NodeId;
+  readonly engine: Engine;
+  readonly ledger: Ledger;
+  readonly random: () => number;
+  now(): Instant;
+  /** Runs `task` after a time, if this life still lasts. */
+  later(delay: number, task: (delivery: Delivery) => void): void;
 }
 
-/** One node of the simulation: the real engine over an imagined disk and network. */
+export interface SimPeer {
+  readonly host: string;
+  readonly cost: number;
+}
+
+export interface SimWorld {
+  readonly clock: VirtualClock;
+  readonly network: SimNetwork;
+  readonly random: () => number;
+  readonly ledger: Ledger;
+  readonly tell: (line: string) => void;
+  /** Messages that one node may park. */
+  readonly maxParked: number;
+}
+
+/** How long ended works are kept. */
+const RETENTION = 120_000;
+/** How often a node notes on its disk how late it is. */
+const CLOCK_TICK = 5_100;
+
+/** One node of the simulation: the real engine over an imagined disk, clock and network, with a program and a worker around it. */
 export class SimNode {
   readonly id: NodeId;
-  readonly peers: readonly string[];
-  readonly #clock: VirtualClock;
-  readonly #network: SimNetwork;
-  readonly #random: () => number;
-  readonly #witness: Witness;
-  #disk: { store: MemoryStore; epoch: number; boots: string[] };
+  readonly peers: readonly SimPeer[];
+  readonly #world: SimWorld;
+  #store: MemoryStore;
+  /** Counts lives; what an earlier one had planned does not run. */
   #life = 0;
+  #alive = false;
+  #backlog: (() => void)[] = [];
   engine: Engine | undefined;
+  program: SimProgram | undefined;
+  /** This node was told to leave the mesh. */
   fatal: MeshError | undefined;
   /** Added to wall time. */
   wallOffset = 0;
+  /** Since when the process runs, or runs on. */
+  upSince = 0;
+  /** Time that no later life can know of: the node was off, and its wall clock went back. */
+  uncounted = 0;
+  starts = 0;
+  /** Counts the disks that it has had. */
+  disk = 1;
+  #offSince = 0;
+  #wallBefore = 0;
+  #frozeAt = 0;
+  /** Before and after each task of the store. */
+  onStoreTask: (where: "before" | "after") => void = () => undefined;
+  /** Until a crash: so many more tasks of the store, of which the last is not done (`before`) or done (`after`). */
+  fuse: { left: number; readonly where: "before" | "after"; readonly blow: () => void } | undefined;
 
-  constructor(
-    id: string,
-    peers: readonly string[],
-    world: { clock: VirtualClock; network: SimNetwork; random: () => number; witness: Witness },
-  ) {
+  constructor(id: string, peers: readonly SimPeer[], world: SimWorld) {
     this.id = nodeId(id);
     this.peers = peers;
-    this.#clock = world.clock;
-    this.#network = world.network;
-    this.#random = world.random;
-    this.#witness = world.witness;
-    this.#disk = this.#newDisk();
+    this.#world = world;
+    this.#store = this.#newStore();
   }
 
+  /** The process runs. */
   get up(): boolean {
-    return this.engine !== undefined;
+    return this.#alive;
+  }
+
+  get frozen(): boolean {
+    return this.#world.network.isFrozen(this.id);
+  }
+
+  get store(): MemoryStore {
+    return this.#store;
   }
 
   start(): void {
+    const { clock, random, tell } = this.#world;
     const life = ++this.#life;
-    const disk = this.#disk;
-    disk.epoch++;
-    const random = Array.from({ length: 32 }, () => Math.floor(this.#random() * 16).toString(16)).join("");
-    const boot = (disk.boots.at(-1)?.slice(0, 8) ?? random.slice(0, 8)) + random.slice(8);
-    const alive = (task: () => void) => (): void => {
-      if (this.#life === life && this.engine !== undefined) task();
-    };
-    const readers = new Map<MessageId, RecordReader>();
-    const engine: Engine = new Engine(
-      {
-        id: this.id,
-        boot,
-        epoch: disk.epoch,
-        recentBoots: disk.boots.slice(-16),
-        version: "0.0.0",
-        groups: [],
-        leaf: false,
-        ephemeral: false,
-        store: { maxMessages: 10_000, maxBytes: 64 * 1024 * 1024 },
-        retention: 120_000,
-      },
-      {
-        now: () => this.#clock.now,
-        wallClock: () => 1_700_000_000_000 + this.#clock.now + this.wallOffset,
-        random: this.#random,
-        randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(this.#random() * 256)),
-        at: (time, task) => this.#clock.at(time, alive(task)),
-        soon: (task) => void this.#clock.after(0, alive(task)),
-        dial: (url, done) => this.#network.dial(this.id, url, (error, pipe) => alive(() => done(error, pipe))()),
-        store: disk.store,
-      },
-      {
-        events: {
-          onNode: () => undefined,
-          onLink: () => undefined,
-          onRoutes: () => undefined,
-          onParked: (type, id) => type === "parked" && this.#witness.parked(id, this.id),
-          onEchoReply: () => undefined,
-          onFatal: (error) => {
-            this.fatal = error;
-          },
-          onWarning: () => undefined,
-          onPeerFailed: () => undefined,
-          onCutOff: () => undefined,
-          onBadBody: () => undefined,
-          onPersist: (epoch) => {
-            disk.epoch = Math.max(disk.epoch, epoch);
-          },
-        },
-        origin: {
-          onRestored: () => undefined,
-          onParked: () => undefined,
-          onAccepted: (id) => this.#witness.outcome(id, "accepted"),
-          onResponseBytes: (id, bytes) => {
-            let reader = readers.get(id);
-            if (reader === undefined) readers.set(id, (reader = new RecordReader()));
-            reader.push(bytes, (record) => {
-              if (record.type === "end") this.#witness.outcome(id, record.end.error?.code ?? "answered");
-            });
-            engine.delivery.origin.consumed(this.#clock.now, id, bytes.length);
-          },
-          onResponseEnd: (id) => void readers.delete(id),
-          onInputWritable: () => undefined,
-          onFailed: (id, error) => this.#witness.outcome(id, error.code),
-          onRerun: (id) => void readers.delete(id),
-          onAttached: () => undefined,
-        },
-        destination: {
-          isIdempotent: () => false,
-          onRequest: (request) => {
-            this.#witness.dispatched(this.id, request);
-            engine.delivery.destination.accept(request.id);
-            this.#clock.after(
-              this.#random() * 200,
-              alive(() => {
-                engine.delivery.destination.respond(request.id, { content: "bytes", channel: undefined }, request.payload);
-                engine.delivery.destination.end(this.#clock.now, request.id, { state: "succeeded", exitCode: undefined, error: undefined });
-                engine.poke();
-              }),
-            );
-          },
-          onConfirm: () => undefined,
-          onCancel: () => undefined,
-          onPayloadBytes: () => undefined,
-          onPayloadEnd: () => undefined,
-          onResponseWritable: () => undefined,
-        },
-        facts: () => ({ version: "0.0.0", running: 0, queued: 0 }),
-      },
-    );
-    disk.boots.push(boot);
-    this.engine = engine;
-    // A node has no links before it has read its disk.
-    engine.restore((error) => {
-      if (error !== undefined) return;
-      this.#network.listen(this.id, (pipe) => engine.accept(pipe, pipe.remote, 1));
-      engine.delivery.relay.announce(this.#clock.now);
-      for (const peer of this.peers) engine.links.addPeer(peer, 1);
-      engine.poke();
+    this.#alive = true;
+    this.#backlog = [];
+    this.fatal = undefined;
+    if (this.wallOffset < this.#wallBefore) this.uncounted += clock.now - this.#offSince + CLOCK_TICK;
+    this.#wallBefore = this.wallOffset;
+    this.starts++;
+    this.upSince = clock.now;
+    tell(`${this.id} starts`);
+    beginLife(this.#store, randomBytes(random), (error, identity) => {
+      if (this.#life !== life || !this.#alive) return;
+      // As the real node would: it says why, and is started again by whoever watches it.
+      if (identity === undefined) {
+        tell(`${this.id} cannot start: ${error?.code ?? "no life"}`);
+        this.crash(false);
+        clock.after(1_000, () => this.#alive || this.start());
+        return;
+      }
+      this.#run(life, identity);
     });
   }
 
   /** As `kill -9` would; `wipe` takes the disk too. */
   crash(wipe: boolean): void {
-    if (this.engine === undefined) return;
-    this.engine = undefined;
-    this.#life++;
-    this.#network.crash(this.id);
-    const store = this.#disk.store.crash(this.#random);
-    this.#disk = wipe ? this.#newDisk() : { ...this.#disk, store };
+    if (!this.#alive) return;
+    this.#end();
+    this.#world.network.crash(this.id);
+    const store = this.#store.crash(this.#world.random);
+    this.#store = wipe ? this.#newStore() : store;
+    if (wipe) this.disk++;
+  }
+
+  /** As SIGTERM would: says goodbye, and writes what it has begun to write. */
+  stop(): void {
+    if (!this.#alive || this.frozen) return;
+    this.engine?.stop();
+    this.#end();
+    this.#world.network.unlisten(this.id);
+  }
+
+  /** As SIGSTOP would. */
+  freeze(): void {
+    if (!this.#alive || this.frozen) return;
+    this.#frozeAt = this.#world.clock.now;
+    this.#world.network.freeze(this.id);
+  }
+
+  thaw(): void {
+    if (!this.#alive || !this.frozen) return;
+    const { clock, network } = this.#world;
+    this.upSince = clock.now;
+    const backlog = this.#backlog;
+    this.#backlog = [];
+    network.thaw(this.id);
+    for (const task of backlog) task();
+  }
+
+  send(order: Order): MessageId | undefined {
+    return this.frozen ? undefined : this.program?.send(order);
   }
 
   /** Whether a durable message of this node is on its disk: before that its sender has been promised nothing. */
   hasStored(id: MessageId): boolean {
     const phase = this.engine?.delivery.origin.find(id)?.phase;
-    return phase !== undefined && phase !== "storing";
+    return phase !== undefined && phase !== "storing" && phase !== "accepted" && phase !== "attaching";
   }
 
-  send(to: NodeId, options: { ttl: number; durable: boolean; bytes: number }): MessageId | undefined {
-    const id = this.engine?.delivery.origin.send(this.#clock.now, {
-      node: to,
-      metadata: encodeMetadata(this.id, "sim:run", {}),
-      payload: new Uint8Array(options.bytes),
-      streamed: false,
-      ttl: options.ttl,
-      deadline: undefined,
-      durable: options.durable,
-      hold: false,
+  #end(): void {
+    this.engine = undefined;
+    this.program = undefined;
+    this.fuse = undefined;
+    this.#alive = false;
+    this.#life++;
+    this.#offSince = this.frozen ? this.#frozeAt : this.#world.clock.now;
+  }
+
+  /** Wraps what this life has planned: a later life does not run it, and while the process stands still it waits. */
+  #task(life: number, run: () => void): () => void {
+    return () => {
+      if (this.#life !== life || !this.#alive) return;
+      if (this.frozen) {
+        this.#backlog.push(this.#task(life, run));
+        return;
+      }
+      run();
+      this.#world.network.touched(this.id);
+    };
+  }
+
+  #run(life: number, identity: Identity): void {
+    const { clock, network, random, ledger, tell } = this.#world;
+    // Monotonic clocks begin anywhere.
+    const zero = Math.floor(random() * 1e6) - clock.now;
+    const guarded = (run: () => void): (() => void) => this.#task(life, run);
+    const context: Life = {
+      node: this.id,
+      get engine(): Engine {
+        return engine;
+      },
+      ledger,
+      random,
+      now: () => clock.now + zero,
+      later: (delay, task) =>
+        void clock.after(
+          delay,
+          guarded(() => {
+            task(engine.delivery);
+            engine.poke();
+          }),
+        ),
+    };
+    const program = new SimProgram(context);
+    const engine: Engine = new Engine(
+      {
+        id: this.id,
+        boot: identity.boot,
+        epoch: identity.epoch,
+        recentBoots: identity.recentBoots,
+        version: "0.0.0",
+        groups: [],
+        leaf: false,
+        ephemeral: false,
+        store: { maxMessages: this.#world.maxParked, maxBytes: 64 * 1024 * 1024 },
+        retention: RETENTION,
+      },
+      {
+        now: context.now,
+        wallClock: () => 1_700_000_000_000 + clock.now + this.wallOffset,
+        random,
+        randomBytes: randomBytes(random),
+        // Not a moment early, however the sums are rounded.
+        at: (time, task) => clock.at(time - zero + 0.001, guarded(task)),
+        soon: (task) => void clock.after(0, guarded(task)),
+        dial: (url, done) =>
+          network.dial(this.id, url, (error, pipe) => {
+            guarded(() => done(error, pipe))();
+          }),
+        store: this.#store,
+      },
+      {
+        events: {
+          onNode: () => undefined,
+          onLink: (type, link) => tell(`${this.id} ${type} ${link.peer}`),
+          onRoutes: () => undefined,
+          onParked: (type, id) => type === "parked" && ledger.parked(id, this.id),
+          onEchoReply: () => undefined,
+          onFatal: (error) => {
+            this.fatal = error;
+          },
+          onWarning: (message, error) => tell(`${this.id} warns: ${message}: ${error.code}`),
+          onPeerFailed: () => undefined,
+          onCutOff: () => undefined,
+          onBadBody: (error) => ledger.violation("I6", `${this.id} could not read what another node wrote: ${error.message}`),
+          onPersist: (epoch) => saveLife(this.#store, identity, epoch, () => undefined),
+        },
+        origin: program,
+        destination: new SimWorker(context),
+        facts: () => ({ version: "0.0.0", running: 0, queued: 0 }),
+      },
+    );
+    // A node has no links before it has read its disk.
+    engine.restore((error) => {
+      if (this.#life !== life || error !== undefined) return;
+      this.engine = engine;
+      this.program = program;
+      network.listen(this.id, (pipe) => guarded(() => engine.accept(pipe, pipe.remote, 1))());
+      engine.delivery.relay.announce(context.now());
+      for (const { host, cost } of this.peers) engine.links.addPeer(host, cost);
+      engine.poke();
     });
-    this.engine?.poke();
-    return id;
   }
 
-  #newDisk(): { store: MemoryStore; epoch: number; boots: string[] } {
-    return { store: new MemoryStore({ schedule: (task) => void this.#clock.after(this.#random() * 3, task) }), epoch: 0, boots: [] };
+  #newStore(): MemoryStore {
+    const { clock, random } = this.#world;
+    return new MemoryStore({ schedule: (task) => void clock.after(random() * 3, () => this.#storeTask(task)) });
   }
+
+  #storeTask(task: () => void): void {
+    // The kernel writes on while the process stands still, but nobody hears of it.
+    if (this.#alive && this.frozen) {
+      this.#backlog.push(() => this.#storeTask(task));
+      return;
+    }
+    const { fuse } = this;
+    if (fuse === undefined || --fuse.left > 0) {
+      this.onStoreTask("before");
+      task();
+      return this.onStoreTask("after");
+    }
+    this.fuse = undefined;
+    if (fuse.where === "after") task();
+    fuse.blow();
+  }
+}
+
+function randomBytes(random: () => number): (count: number) => Uint8Array {
+  return (count) => Uint8Array.from({ length: count }, () => Math.floor(random() * 256));
 }

@@ -1,29 +1,35 @@
-import type { MessageId, NodeId } from "../../src/core/ids.ts";
+import type { MessageId } from "../../src/core/ids.ts";
 import { VirtualClock } from "./clock.ts";
+import { Faults } from "./faults.ts";
+import { Ledger, type Sent } from "./ledger.ts";
 import { SimNetwork } from "./network.ts";
-import { SimNode } from "./node.ts";
+import { SimNode, type SimPeer } from "./node.ts";
+import type { Order } from "./program.ts";
 import { seeded } from "./random.ts";
+import { Watch } from "./watch.ts";
 
-export interface Scenario {
+export interface WorldOptions {
   readonly seed: number;
   readonly nodes: number;
-  /** Virtual milliseconds of faults; then all heals. */
-  readonly trouble: number;
-  readonly messages: number;
-  readonly ttl: number;
+  /** Keeps the story of the run; costs time. */
+  readonly story?: boolean;
+  /** Each node dials the one before it, and no other. */
+  readonly line?: boolean;
 }
 
-interface Sent {
-  readonly id: MessageId;
-  readonly from: SimNode;
-  readonly to: NodeId;
-  readonly at: number;
-  readonly durable: boolean;
-  outcomes: string[];
-  dispatches: number;
-  /** The origin crashed before it heard; only a durable message outlives that. */
-  orphan: boolean;
-}
+/** An order that asks for nothing in particular. */
+export const NOTHING: Omit<Order, "to" | "number" | "ttl"> = {
+  durable: false,
+  hold: false,
+  idempotent: false,
+  slow: false,
+  bytes: 1,
+  answers: [1],
+};
+
+/** After its time to live a message may be under way for so long until its sender hears of it. */
+const LAST_WORD = 2_000;
+const SLACK = 1_500;
 
 /** A whole mesh in virtual time, from one seed: nodes, faults, messages, and what became of them. */
 export class World {
@@ -31,133 +37,129 @@ export class World {
   readonly random: () => number;
   readonly network: SimNetwork;
   readonly nodes: SimNode[] = [];
-  readonly sent = new Map<MessageId, Sent>();
   readonly story: string[] = [];
-  readonly #scenario: Scenario;
+  readonly ledger: Ledger;
+  readonly faults: Faults;
+  readonly watch: Watch;
+  readonly tell: (line: string) => void;
+  #number = 0;
 
-  constructor(scenario: Scenario) {
-    this.#scenario = scenario;
-    this.random = seeded(scenario.seed);
+  constructor({ seed, nodes, story = false, line = false }: WorldOptions) {
+    this.random = seeded(seed);
+    this.tell = story ? (line) => void this.story.push(`${this.clock.now.toFixed(1).padStart(9)} ${line}`) : () => undefined;
     this.network = new SimNetwork(this.clock, this.random);
-    for (let i = 0; i < scenario.nodes; i++) {
-      const peers = new Set<string>();
-      if (i > 0) peers.add(`n${this.#below(i)}`);
-      if (i > 2) while (peers.size < 2 && this.random() < 0.6) peers.add(`n${this.#below(i)}`);
-      this.nodes.push(
-        new SimNode(`n${i}`, [...peers], {
-          clock: this.clock,
-          network: this.network,
-          random: this.random,
-          witness: {
-            dispatched: (node, request) => {
-              const sent = this.sent.get(request.id);
-              this.tell(`${node} runs ${short(request.id)}`);
-              if (sent !== undefined) sent.dispatches++;
-            },
-            outcome: (id, outcome) => {
-              this.sent.get(id)?.outcomes.push(outcome);
-              this.tell(`${short(id)} ${outcome}`);
-            },
-            parked: (id, at) => this.tell(`${short(id)} parked at ${at}`),
-          },
-        }),
-      );
+    this.ledger = new Ledger(this.tell);
+    const maxParked = this.random() < 0.2 ? 3 : 1_000;
+    const byName = new Map<string, SimNode>();
+    for (let i = 0; i < nodes; i++) {
+      const node = new SimNode(`n${i}`, line ? lineOf(i) : this.#peersOf(i), { ...this.#parts(), maxParked });
+      this.nodes.push(node);
+      byName.set(node.id, node);
+    }
+    this.watch = new Watch(this.clock, this.ledger, byName, maxParked);
+    this.network.onFrame = (from, to, frame) => this.watch.frame(from, to, frame);
+    this.network.touched = (host) => this.watch.node(host);
+    this.faults = new Faults(this);
+  }
+
+  /** Starts all nodes within the first second, but for some that join at any time until `last`. */
+  startAll(last: number): void {
+    for (const node of this.nodes) {
+      const late = this.random() < 0.15;
+      this.clock.at(this.random() * (late ? last : 1_000), () => node.up || node.start());
     }
   }
 
-  tell(line: string): void {
-    this.story.push(`${this.clock.now.toFixed(1).padStart(9)} ${line}`);
+  /** Sends so many messages at times between `from` and `until`. */
+  sendBetween(from: number, until: number, count: number, ttl: number): void {
+    for (let i = 0; i < count; i++) this.clock.at(from + this.random() * (until - from), () => this.send(ttl * (0.2 + this.random())));
   }
 
-  run(): void {
-    const { trouble, messages, ttl } = this.#scenario;
-    for (const node of this.nodes) this.clock.after(this.random() * 1_000, () => node.start());
-    for (let i = 0; i < messages; i++) this.clock.at(500 + this.random() * trouble, () => this.#send(ttl));
-    for (let at = 2_000; at < trouble; at += 500 + this.random() * 3_000) this.clock.at(at, () => this.#fault());
-    this.clock.runUntil(trouble);
-    this.#heal();
-    this.clock.runUntil(trouble + 30_000 + ttl + 10_000);
+  send(ttl: number): void {
+    const from = this.nodes[this.below(this.nodes.length)];
+    const to = this.nodes[this.below(this.nodes.length)];
+    if (from?.program === undefined || to === undefined || from.frozen) return;
+    const { random } = this;
+    const streamed = random() < 0.06;
+    const durable = !streamed && random() < 0.3;
+    const bytes = streamed ? 17_000 + this.below(400_000) : 1 + this.below(300);
+    const answers = random() < 0.06 ? Array.from({ length: 1 + this.below(12) }, () => this.below(48_000)) : [this.below(300)];
+    const hold = !durable && random() < 0.1;
+    const idempotent = random() < 0.05;
+    const sent = this.sendFrom(from, to, { ttl, durable, idempotent, bytes, answers, hold, slow: random() < 0.1 });
+    if (sent !== undefined && random() < 0.06) this.clock.after(random() * ttl, () => this.#cancel(sent.id));
   }
 
-  /** Node after node that has no route to a node that is up. */
-  unreachable(): string[] {
-    const missing: string[] = [];
-    for (const from of this.nodes) {
-      for (const to of this.nodes) {
-        if (from !== to && from.engine?.routing.route(to.id) === undefined) missing.push(`${from.id} > ${to.id}`);
+  sendFrom(from: SimNode, to: SimNode, order: Omit<Order, "to" | "number">): Sent | undefined {
+    const { ttl, durable, idempotent, bytes, answers } = order;
+    const number = ++this.#number;
+    const id = from.send({ ...order, to: to.id, number });
+    if (id === undefined) return undefined;
+    this.ledger.add({ to: to.id, ttl, durable, idempotent, number, bytes, answers, id, from, at: this.clock.now });
+    return this.ledger.sent.get(id);
+  }
+
+  /** The node's process ends: which of its messages nobody waits for any more. */
+  bereave(node: SimNode, wipe: boolean): void {
+    for (const sent of this.ledger.sent.values()) {
+      if (sent.from !== node || sent.ending !== undefined || sent.orphan) continue;
+      if (sent.durable && !wipe && node.hasStored(sent.id)) continue;
+      sent.orphan = true;
+      // The program may come back, with the id that it noted.
+      if (sent.accepted && this.random() < 0.5) this.#attachLater(sent);
+    }
+  }
+
+  /** What should have ended by now, and has not. */
+  checkOverdue(): void {
+    const { now } = this.clock;
+    for (const sent of this.ledger.sent.values()) {
+      if (sent.ending !== undefined || sent.accepted || sent.orphan || sent.cancelled) continue;
+      const { from } = sent;
+      if (from.engine === undefined || from.frozen || now < from.upSince + SLACK) continue;
+      const due = sent.at + sent.ttl + LAST_WORD + SLACK + from.uncounted;
+      if (now > due) {
+        const phase = from.engine.delivery.origin.find(sent.id)?.phase ?? "forgotten";
+        this.ledger.violation("I1", `${this.ledger.name(sent)} is ${phase} ${Math.round(now - sent.at - sent.ttl)} ms after its time`);
+        sent.orphan = true;
       }
     }
-    return missing;
   }
 
-  #send(ttl: number): void {
-    const from = this.nodes[this.#below(this.nodes.length)];
-    const to = this.nodes[this.#below(this.nodes.length)];
-    if (from === undefined || to === undefined || !from.up) return;
-    const durable = this.random() < 0.3;
-    const id = from.send(to.id, { ttl: ttl * (0.2 + this.random()), durable, bytes: 1 + this.#below(300) });
-    if (id === undefined) return;
-    this.tell(`${from.id} sends ${short(id)} to ${to.id}${durable ? " durably" : ""}`);
-    this.sent.set(id, { id, from, to: to.id, at: this.clock.now, durable, outcomes: [], dispatches: 0, orphan: false });
-  }
-
-  #fault(): void {
-    const node = this.nodes[this.#below(this.nodes.length)];
-    const other = this.nodes[this.#below(this.nodes.length)];
-    if (node === undefined || other === undefined) return;
-    const kind = this.random();
-    if (kind < 0.35) {
-      if (!node.up) return;
-      const wipe = this.random() < 0.1;
-      this.tell(`${node.id} crashes${wipe ? " and loses its disk" : ""}`);
-      for (const sent of this.sent.values())
-        if (sent.from === node && sent.outcomes.length === 0 && !(sent.durable && !wipe && node.hasStored(sent.id))) sent.orphan = true;
-      node.crash(wipe);
-      if (this.random() < 0.2) node.wallOffset += (this.random() - 0.5) * 7_200_000;
-      this.clock.after(200 + this.random() * 8_000, () => {
-        if (node.up) return;
-        this.tell(`${node.id} starts`);
-        node.start();
-      });
-    } else if (kind < 0.6) {
-      this.tell(`${node.id} - ${other.id} reset`);
-      this.network.reset(node.id, other.id);
-    } else if (kind < 0.8) {
-      const oneSided = this.random() < 0.5;
-      this.tell(`${node.id} ${oneSided ? ">" : "-"} ${other.id} silent`);
-      this.network.way(node.id, other.id).silent = true;
-      if (!oneSided) this.network.way(other.id, node.id).silent = true;
-      this.clock.after(1_000 + this.random() * 25_000, () => this.#open(node, other));
-    } else {
-      this.network.way(node.id, other.id).delay = this.random() < 0.2 ? this.random() * 5_000 : this.random() * 50;
-    }
-  }
-
-  #open(a: SimNode, b: SimNode): void {
-    this.network.way(a.id, b.id).silent = false;
-    this.network.way(b.id, a.id).silent = false;
-    // What was lost on the way is lost: TCP would have given up, or sent it again; here the pipe breaks.
-    this.network.reset(a.id, b.id);
-  }
-
-  #heal(): void {
-    this.tell("all heals");
-    for (const a of this.nodes) {
-      for (const b of this.nodes) {
-        if (a === b) continue;
-        const way = this.network.way(a.id, b.id);
-        if (way.silent) this.#open(a, b);
-        way.delay = Math.min(way.delay, 10);
-      }
-      if (!a.up) a.start();
-    }
-  }
-
-  #below(n: number): number {
+  below(n: number): number {
     return Math.floor(this.random() * n);
+  }
+
+  #parts(): Pick<World, "clock" | "network" | "random" | "ledger" | "tell"> {
+    return { clock: this.clock, network: this.network, random: this.random, ledger: this.ledger, tell: this.tell };
+  }
+
+  #peersOf(i: number): SimPeer[] {
+    const hosts = new Set<string>();
+    if (i > 0) hosts.add(`n${this.below(i)}`);
+    if (i > 2) while (hosts.size < 2 && this.random() < 0.6) hosts.add(`n${this.below(i)}`);
+    return [...hosts].map((host) => ({ host, cost: this.random() < 0.7 ? 1 : 1 + this.below(8) / 2 }));
+  }
+
+  #cancel(id: MessageId): void {
+    const sent = this.ledger.sent.get(id);
+    if (sent === undefined || sent.ending !== undefined || sent.orphan || sent.from.program === undefined || sent.from.frozen) return;
+    this.tell(`${sent.from.id} cancels ${id}`);
+    sent.cancelled = true;
+    sent.from.program.cancel(id);
+  }
+
+  #attachLater(sent: Sent): void {
+    const { from, id, number, to } = sent;
+    this.clock.after(2_000 + this.random() * 10_000, () => {
+      if (sent.ending !== undefined || from.program === undefined || from.frozen || from.engine?.delivery.origin.find(id) !== undefined)
+        return;
+      this.tell(`${from.id} attaches to ${id}`);
+      from.program.attach(id, number, to);
+    });
   }
 }
 
-function short(id: string): string {
-  return `${id.slice(0, 4)}${id.slice(9, 11)}..${id.slice(-4)}`;
+function lineOf(i: number): SimPeer[] {
+  return i === 0 ? [] : [{ host: `n${i - 1}`, cost: 1 }];
 }

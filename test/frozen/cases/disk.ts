@@ -1,6 +1,8 @@
 import { concat } from "../../../src/core/bytes.ts";
 import { FRAME, OFFSET } from "../../../src/wire/frame.ts";
-import { beginLife, saveLife } from "../../../src/node/identity.ts";
+import { StoreClock } from "../../../src/delivery/store-clock.ts";
+import type { DeliveryPort } from "../../../src/delivery/ports.ts";
+import { beginLife, type Life, saveLife } from "../../../src/node/life.ts";
 import { MemoryStore } from "../../../src/storage/memory-store.ts";
 import { seal, unseal } from "../../../src/storage/record.ts";
 import type { Store } from "../../../src/storage/store.ts";
@@ -38,9 +40,6 @@ interface Situation {
   /** After the restart of a mesh in which nobody but the disk knows of the message. */
   deed(net: Net, node: Peer): unknown;
 }
-
-/** Far in the future of any reader: a wall clock that went back takes nothing from a time to live. */
-const LATER = 2_500_000_000_000;
 
 const SITUATIONS: readonly Situation[] = [
   {
@@ -105,15 +104,16 @@ function requests(node: Peer): string[] {
   return node.requests.map(({ directive, payload }) => `${directive} ${payload.join()}`);
 }
 
-function netAt(node: "a" | "b" | "x"): Net {
+function netOf(): Net {
   const net = new Net(["a", "b", "x"]);
-  net.node(node).wallOffset = LATER - 1_700_000_000_000;
   net.node("b").idempotent = true;
   return net;
 }
 
 function written(situation: Situation): DiskRecord {
-  const net = netAt(situation.at);
+  const net = netOf();
+  // Later than any reader's clock says: it takes nothing from a time to live.
+  net.run(1_000);
   situation.prepare(net);
   net.run(50);
   const found: DiskRecord[] = [];
@@ -126,9 +126,8 @@ function written(situation: Situation): DiskRecord {
 }
 
 function restarted(situation: Situation, bytes: Uint8Array): unknown {
-  const net = netAt(situation.at);
+  const net = netOf();
   const node = net.node(situation.at);
-  node.wallOffset = 0;
   node.store.write([{ type: "put", ...readRecord(bytes) }], () => undefined);
   net.run(5);
   node.restart();
@@ -150,24 +149,67 @@ export const LIFE = {
   name: "life",
   means: "how often a node has started, and as whom",
   value: { epoch: 42, recentBoots: BOOTS, store: "00112233" },
-  encode: async (): Promise<Uint8Array> => {
+  encode: (): Uint8Array => {
     const store = handStore();
-    await saveLife(store, { epoch: 41, boot: BOOTS[1], recentBoots: BOOTS.slice(0, 1) }, 41);
-    const value = await new Promise<Uint8Array>((resolve) => store.get("node/life", (_error, found) => resolve(found ?? new Uint8Array())));
-    return layRecord({ key: "node/life", value });
+    saveLife(store, { epoch: 41, boot: BOOTS[1], recentBoots: BOOTS.slice(0, 1) }, 41, () => undefined);
+    return layRecord({ key: "node/life", value: valueOf(store, "node/life") });
   },
   decode: async (bytes: Uint8Array): Promise<unknown> => {
     const store = handStore();
     await new Promise<void>((resolve) => store.write([{ type: "put", ...readRecord(bytes) }], () => resolve()));
-    const { epoch, recentBoots, boot } = await beginLife(store);
-    return { epoch, recentBoots, store: boot.slice(0, 8) };
+    const life = await new Promise<Life>((resolve, reject) =>
+      beginLife(
+        store,
+        (count) => new Uint8Array(count),
+        (error, begun) => (begun === undefined ? reject(error as Error) : resolve(begun)),
+      ),
+    );
+    return { epoch: life.epoch, recentBoots: life.recentBoots, store: life.boot.slice(0, 8) };
   },
 } as const;
 
-export const DISK_CASES: readonly Case[] = SITUATIONS.map((situation) => ({
-  name: situation.name,
-  means: situation.means,
-  value: situation.value,
-  encode: () => layRecord(written(situation)),
-  decode: (bytes) => restarted(situation, bytes),
-}));
+/** How old a store is, noted at 5 s of the second life of a store that was 60 s old before. */
+const CLOCK: Case = {
+  name: "clock",
+  means: "how old the store is: 65 s, at a wall clock of 1700000000000; read 10 s later",
+  value: 75_000,
+  encode: () => {
+    const store = handStore();
+    const clock = clockOver(store, 1_700_000_000_000);
+    clock.use(60_000);
+    const next = clockOver(store, 1_700_000_000_000);
+    next.use(5_000);
+    return layRecord({ key: "delivery/clock", value: valueOf(store, "delivery/clock") });
+  },
+  decode: (bytes) => {
+    const store = handStore();
+    store.write([{ type: "put", ...readRecord(bytes) }], () => undefined);
+    return clockOver(store, 1_700_000_010_000).age(0);
+  },
+};
+
+function clockOver(records: Store, wall: number): StoreClock {
+  const clock = new StoreClock({ records, wallClock: () => wall, markDirty: () => undefined } as unknown as DeliveryPort);
+  clock.restore(
+    () => 0,
+    () => undefined,
+  );
+  return clock;
+}
+
+function valueOf(store: Store, key: string): Uint8Array {
+  let value: Uint8Array | undefined;
+  store.get(key, (_error, found) => (value = found));
+  return value ?? new Uint8Array();
+}
+
+export const DISK_CASES: readonly Case[] = [
+  CLOCK,
+  ...SITUATIONS.map((situation) => ({
+    name: situation.name,
+    means: situation.means,
+    value: situation.value,
+    encode: () => layRecord(written(situation)),
+    decode: (bytes: Uint8Array) => restarted(situation, bytes),
+  })),
+];

@@ -110,7 +110,7 @@ describe("Destination: durable work", () => {
     const b = net.node("b");
     let inJournal = 0;
     b.onRequest = (request) => {
-      inJournal = b.store.size;
+      inJournal = b.kept;
       b.answer(request);
     };
     net.node("a").send("b", { durable: true });
@@ -186,9 +186,9 @@ describe("Destination: durable work", () => {
     const net = new Net(["a", "b"], { retention: 5_000 });
     net.node("a").send("b", { durable: true });
     net.run(1_000);
-    expect(net.node("b").store.size).toBe(1);
+    expect(net.node("b").kept).toBe(1);
     net.run(5_000);
-    expect(net.node("b").store.size).toBe(0);
+    expect(net.node("b").kept).toBe(0);
   });
 });
 
@@ -260,7 +260,7 @@ describe("Destination: its responses", () => {
     net.run(100);
     expect(written * 10_000).toBeLessThanOrEqual(LIMITS.credit);
     expect(a.received(id).length).toBeLessThanOrEqual(LIMITS.credit);
-    a.act(({ origin }) => origin.consumed(net.clock.now, id, LIMITS.credit));
+    a.act(({ origin }) => origin.following.consumed(net.clock.now, id, LIMITS.credit));
     net.run(100);
     expect(writable).toBe(1);
   });

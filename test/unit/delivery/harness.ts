@@ -157,6 +157,11 @@ export class Peer {
     );
   }
 
+  /** Messages on the disk. */
+  get kept(): number {
+    return this.store.count("park/") + this.store.count("outbox/") + this.store.count("journal/");
+  }
+
   answer(request: WorkRequest): void {
     const { destination } = this.delivery;
     destination.accept(request.id);
@@ -294,7 +299,7 @@ export class Peer {
             const list = this.bytes.get(id) ?? [];
             list.push(bytes.slice());
             this.bytes.set(id, list);
-            if (this.consumes) this.delivery.origin.consumed(net.clock.now, id, bytes.length);
+            if (this.consumes) this.delivery.origin.following.consumed(net.clock.now, id, bytes.length);
           },
           onResponseEnd: () => this.told.push("end"),
           onInputWritable: (id) => this.onWritable(id),

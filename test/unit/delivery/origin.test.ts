@@ -115,7 +115,7 @@ describe("Origin: without a route", () => {
     net.routes({ open: ["a>b"] });
     net.run(100);
     expect(a.told).toEqual(["parks", "parked a", "accepted", "end"]);
-    expect(a.store.size).toBe(0);
+    expect(a.kept).toBe(0);
   });
 
   it("goes also when the way opens while it is being stored", () => {
@@ -166,10 +166,48 @@ describe("Origin: without a route", () => {
     net.routes({ open: ["x>b"] });
     net.run(100);
     const notices = net.over("x>a", FRAME.notice).map(({ frame }) => decodeNotice(frame.subarray(48)));
-    expect(notices.map(({ type }) => type)).toEqual(["parked", "released"]);
-    expect(notices[1]).toMatchObject({ life: 2 });
+    expect(notices.map(({ type }) => type)).toEqual(["parked", "parked", "released"]);
+    expect(notices[2]).toMatchObject({ life: 2 });
     expect(net.over("x>b", FRAME.message).map(({ auxiliary, flags }) => [auxiliary, flags])).toEqual([[2, 0]]);
     expect(a.told).toEqual(["parked x", "accepted", "end"]);
+  });
+
+  it("asks the node where it waits, and sends it again itself when it is not there any more", () => {
+    const net = new Net(["a", "x", "b"]);
+    net.via.set("a>b", "x");
+    net.cut.add("x>b");
+    const a = net.node("a");
+    a.send("b");
+    net.run(100);
+    // It goes on, and neither it nor the word of that arrives.
+    net.lose = ({ kind, from }) => from === "x" && (kind === FRAME.message || kind === FRAME.notice);
+    net.routes({ open: ["x>b"] });
+    net.run(100);
+    net.lose = () => false;
+    net.run(10_000);
+    expect(net.over("x>a", FRAME.notice).map(({ frame }) => decodeNotice(frame.subarray(48)).type)).toContain("missing");
+    expect(net.node("b").requests).toHaveLength(1);
+    expect(a.told).toEqual(["parked x", "accepted", "end"]);
+  });
+
+  it("ends as WORK_INTERRUPTED where it is not known whether the copy that went on began before the destination restarted", () => {
+    const net = new Net(["a", "x", "b"]);
+    net.via.set("a>b", "x");
+    net.cut.add("x>b");
+    const a = net.node("a");
+    a.believes.life = 0;
+    a.send("b");
+    net.run(100);
+    net.lose = ({ kind, from }) => (from === "x" && kind === FRAME.notice) || from === "b";
+    net.routes({ open: ["x>b"] });
+    net.run(100);
+    expect(net.node("b").requests).toHaveLength(1);
+    net.node("b").restart();
+    net.run(100);
+    net.lose = () => false;
+    net.run(20_000);
+    expect(net.node("b").requests).toHaveLength(1);
+    expect(a.told).toEqual(["parked x", "WORK_INTERRUPTED"]);
   });
 
   it("sends it again itself when the node where it waited comes back without it", () => {
@@ -310,12 +348,12 @@ describe("Origin: durable messages", () => {
     net.run(1);
     expect(net.over("a>b")).toEqual([]);
     net.run(2);
-    expect(a.store.size).toBe(1);
+    expect(a.kept).toBe(1);
     const [first] = net.over("a>b", FRAME.message);
     expect(first?.auxiliary).toBe(net.node("b").storeName);
     net.run(100);
     expect(a.told).toEqual(["accepted", "end"]);
-    expect(a.store.size).toBe(0);
+    expect(a.kept).toBe(0);
   });
 
   it("survive the origin's life, and run once", () => {
@@ -357,7 +395,7 @@ describe("Origin: durable messages", () => {
     net.run(100);
     expect(net.over("a>b", FRAME.message).map(({ auxiliary }) => auxiliary)).toEqual([net.node("b").storeName]);
     expect(a.told).toContain("end");
-    expect(a.store.size).toBe(0);
+    expect(a.kept).toBe(0);
   });
 
   it("that may not wait go when they are on the disk", () => {
@@ -365,6 +403,33 @@ describe("Origin: durable messages", () => {
     net.node("a").send("b", { durable: true, ttl: 0 });
     net.run(100);
     expect(net.node("a").told).toEqual(["accepted", "end"]);
+  });
+
+  it("are off the disk before their sender is told that they failed, and so are not sent again after a restart", () => {
+    const net = new Net(["a", "b"]);
+    const a = net.node("a");
+    net.lose = ({ from }) => from === "b";
+    a.send("b", { durable: true, ttl: 1_000 });
+    let keptWhenTold: number | undefined;
+    for (let i = 0; i < 6_000 && keptWhenTold === undefined; i++) {
+      net.run(1);
+      if (a.told.includes("EXPIRED")) keptWhenTold = a.kept;
+    }
+    expect(keptWhenTold).toBe(0);
+  });
+
+  it("are delivered also when their sender stops following them before they are accepted", () => {
+    const net = new Net(["a", "b"]);
+    const a = net.node("a");
+    net.cut.add("a>b");
+    const id = a.send("b", { durable: true });
+    net.run(50);
+    a.act(({ origin }) => origin.detach(net.clock.now, id));
+    net.routes({ open: ["a>b"] });
+    net.run(3_000);
+    expect(net.node("b").requests).toHaveLength(1);
+    expect(a.kept).toBe(0);
+    expect(a.delivery.origin.size).toBe(0);
   });
 
   it("whose time ran out while the node was off end as EXPIRED, and are not sent", () => {
@@ -378,7 +443,7 @@ describe("Origin: durable messages", () => {
     net.run(1_000);
     expect(net.node("b").requests).toHaveLength(0);
     expect(a.told).toContain("EXPIRED");
-    expect(a.store.size).toBe(0);
+    expect(a.kept).toBe(0);
   });
 
   it("end with the store's error where they cannot be written", () => {
@@ -400,7 +465,7 @@ describe("Origin.cancel", () => {
     net.run(100);
     expect(a.told).toEqual(["CANCELLED"]);
     expect(net.over("a>b")).toEqual([]);
-    expect(a.store.size).toBe(0);
+    expect(a.kept).toBe(0);
   });
 
   it("of what waits here ends it here", () => {
@@ -494,12 +559,12 @@ describe("Origin: streams, detach and attach", () => {
       while (at < bytes.length) {
         const part = bytes.subarray(at, at + 50_000);
         at += part.length;
-        if (!a.act(({ origin }) => origin.writeInput(id, part))) {
+        if (!a.act(({ origin }) => origin.following.writeInput(id, part))) {
           held++;
           return;
         }
       }
-      a.act(({ origin }) => origin.endInput(id));
+      a.act(({ origin }) => origin.following.endInput(id));
     };
     a.onWritable = write;
     write();

@@ -1,3 +1,5 @@
+import { Deletions } from "../../../src/delivery/deletions.ts";
+import { StoreClock } from "../../../src/delivery/store-clock.ts";
 import { describe, expect, it } from "vitest";
 import type { MeshError } from "../../../src/core/errors.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
@@ -92,8 +94,14 @@ class Bench {
       wallClock: () => this.wall,
       markDirty: () => undefined,
     };
+    const whole = port as DeliveryPort;
+    const clock = new StoreClock(whole);
+    clock.restore(
+      () => this.clock.now,
+      () => undefined,
+    );
     return new ParkQueue(
-      port as DeliveryPort,
+      { port: whole, clock, deletions: new Deletions(whole) },
       {
         onParked: () => this.told.push("parked"),
         onExpired: () => this.told.push("expired"),
@@ -109,10 +117,10 @@ describe("ParkQueue.add", () => {
     const bench = new Bench();
     const answer = bench.add(frameOf(1, "b"));
     expect(answer).toEqual({});
-    expect(bench.store.size).toBe(0);
+    expect(bench.store.count("park/")).toBe(0);
     bench.run();
     expect(answer.parked?.stored).toBe(true);
-    expect(bench.store.size).toBe(1);
+    expect(bench.store.count("park/")).toBe(1);
   });
 
   it("answers for a second copy at once where the first is on the disk, and not at all while it is being written", () => {
@@ -124,7 +132,7 @@ describe("ParkQueue.add", () => {
     expect(second).toEqual({});
     expect(bench.add(frameOf(1, "b")).parked).toBe(first.parked);
     expect(bench.park.messages).toBe(1);
-    expect(bench.store.size).toBe(1);
+    expect(bench.store.count("park/")).toBe(1);
   });
 
   it("refuses the newest with STORE_FULL past its number, its bytes and the share of one destination", () => {
@@ -161,7 +169,7 @@ describe("ParkQueue.drain", () => {
     bench.run(100);
     expect(bench.left.map(numberOf)).toEqual(Array.from({ length: 200 }, (_, n) => n).filter((n) => n % 10 !== 9));
     expect(bench.park.messages).toBe(20);
-    expect(bench.store.size).toBe(20);
+    expect(bench.store.count("park/")).toBe(20);
     expect([...bench.park.destinations()]).toHaveLength(1);
   });
 
@@ -172,7 +180,7 @@ describe("ParkQueue.drain", () => {
     bench.routes.add("b");
     const sizes: number[] = [];
     bench.park.drainAll(
-      () => sizes.push(bench.store.size),
+      () => sizes.push(bench.store.count("park/")),
       () => bench.clock.now,
     );
     bench.run();
@@ -281,7 +289,7 @@ describe("ParkQueue.wake", () => {
     bench.run();
     expect(dead).toEqual([1]);
     expect(bench.told.filter((what) => what === "expired")).toHaveLength(1);
-    expect(bench.store.size).toBe(1);
+    expect(bench.store.count("park/")).toBe(1);
     expect(bench.park.nextWake()).toBe(900);
   });
 });

@@ -1,0 +1,159 @@
+import type { SimNode } from "./node.ts";
+import type { World } from "./world.ts";
+
+/** How often each fault comes, relative to the others. */
+const WEIGHTS = {
+  crash: 5,
+  crashAtStore: 5,
+  stop: 2,
+  freeze: 2,
+  reset: 5,
+  silence: 5,
+  delay: 4,
+  fullDisk: 1,
+  badDisk: 1,
+} as const;
+
+type Fault = keyof typeof WEIGHTS;
+const TOTAL = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
+
+/** What goes wrong in a world, from its seed. */
+export class Faults {
+  readonly #world: World;
+  #over = false;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** One fault after another from `from` to `until`, as often as nodes there are. */
+  plan(from: number, until: number): void {
+    const { clock, random, nodes } = this.#world;
+    const pause = 20_000 / nodes.length;
+    for (let at = from; at < until; at += pause * (0.3 + 1.4 * random())) clock.at(at, () => this.#strike());
+  }
+
+  /** Everything works again, and every node runs. */
+  heal(): void {
+    const { nodes, network, tell } = this.#world;
+    this.#over = true;
+    tell("all heals");
+    network.doubles = 0;
+    network.shuffles = 0;
+    for (const a of nodes) {
+      a.fuse = undefined;
+      a.thaw();
+      a.store.fail(undefined);
+      for (const b of nodes) {
+        if (a === b) continue;
+        const way = network.way(a.id, b.id);
+        if (way.silent) this.#open(a, b);
+        way.delay = Math.min(way.delay, 10);
+      }
+    }
+    for (const node of nodes) if (!node.up) node.start();
+  }
+
+  /** Bytes vanish between two groups of nodes, both ways. Returns what ends it. */
+  cut(left: readonly SimNode[], right: readonly SimNode[]): () => void {
+    const { network } = this.#world;
+    for (const a of left) {
+      for (const b of right) {
+        network.way(a.id, b.id).silent = true;
+        network.way(b.id, a.id).silent = true;
+      }
+    }
+    return () => {
+      for (const a of left) for (const b of right) this.#open(a, b);
+    };
+  }
+
+  #strike(): void {
+    const { nodes, random } = this.#world;
+    const node = nodes[Math.floor(random() * nodes.length)];
+    if (node === undefined) return;
+    let draw = random() * TOTAL;
+    for (const [fault, weight] of Object.entries(WEIGHTS)) {
+      draw -= weight;
+      if (draw < 0) return this.#do(fault as Fault, node);
+    }
+  }
+
+  #do(fault: Fault, node: SimNode): void {
+    const { clock, random, tell } = this.#world;
+    switch (fault) {
+      case "crash":
+        return this.#crash(node);
+      case "crashAtStore": {
+        const where = random() < 0.5 ? "before" : "after";
+        if (node.up) node.fuse = { left: 1 + Math.floor(random() * 6), where, blow: () => this.#crash(node) };
+        return;
+      }
+      case "stop":
+        if (!node.up || node.frozen) return;
+        tell(`${node.id} stops`);
+        this.#world.bereave(node, false);
+        node.stop();
+        return this.#startLater(node);
+      case "freeze":
+        if (!node.up || node.frozen) return;
+        tell(`${node.id} stands still`);
+        node.freeze();
+        return void clock.after(500 + random() * 20_000, () => node.thaw());
+      case "fullDisk":
+      case "badDisk":
+        tell(`the disk of ${node.id} ${fault === "fullDisk" ? "is full" : "fails"}`);
+        node.store.fail(fault === "fullDisk" ? "STORE_FULL" : "STORE_CORRUPT");
+        return void clock.after(random() * 8_000, () => node.store.fail(undefined));
+      default:
+        return this.#between(fault, node);
+    }
+  }
+
+  #between(fault: "reset" | "silence" | "delay", node: SimNode): void {
+    const { clock, network, nodes, random, tell } = this.#world;
+    // Mostly where there is a link.
+    const neighbours = [...(node.engine?.links.list() ?? [])].map((link) => nodes.find(({ id }) => id === link.peer));
+    const among = neighbours.length > 0 && random() < 0.8 ? neighbours : nodes;
+    const other = among[Math.floor(random() * among.length)];
+    if (other === undefined || other === node) return;
+    if (fault === "reset") {
+      tell(`${node.id} - ${other.id} reset`);
+      network.reset(node.id, other.id);
+    } else if (fault === "silence") {
+      const oneSided = random() < 0.5;
+      tell(`${node.id} ${oneSided ? ">" : "-"} ${other.id} silent`);
+      network.way(node.id, other.id).silent = true;
+      if (!oneSided) network.way(other.id, node.id).silent = true;
+      clock.after(1_000 + random() * 25_000, () => this.#over || this.#open(node, other));
+    } else {
+      network.way(node.id, other.id).delay = random() < 0.3 ? random() * 5_000 : random() * 50;
+    }
+  }
+
+  #crash(node: SimNode): void {
+    const { random, tell } = this.#world;
+    if (!node.up) return;
+    const wipe = random() < 0.1;
+    tell(`${node.id} crashes${wipe ? " and loses its disk" : ""}`);
+    this.#world.bereave(node, wipe);
+    node.crash(wipe);
+    this.#startLater(node);
+  }
+
+  #startLater(node: SimNode): void {
+    const { clock, random } = this.#world;
+    if (random() < 0.2) node.wallOffset += (random() - 0.5) * 7_200_000;
+    clock.after(200 + random() * 8_000, () => {
+      if (!node.up && !this.#over) node.start();
+    });
+  }
+
+  /** What was lost on the way is lost: TCP would have given up, or sent it again; here the connection breaks. */
+  #open(a: SimNode, b: SimNode): void {
+    const { network } = this.#world;
+    network.way(a.id, b.id).silent = false;
+    network.way(b.id, a.id).silent = false;
+    network.reset(a.id, b.id);
+  }
+}

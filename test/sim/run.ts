@@ -1,0 +1,144 @@
+import type { SimNode } from "./node.ts";
+import { wrongRoutes } from "./truth.ts";
+import { World } from "./world.ts";
+
+export type Mode = "safety" | "liveness";
+
+export interface Scenario {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly mode: Mode;
+  readonly story?: boolean;
+}
+
+export interface Verdict {
+  readonly wrong: readonly string[];
+  readonly story: readonly string[];
+  readonly steps: number;
+  readonly frames: number;
+  /** By how they ended at their senders. */
+  readonly endings: ReadonlyMap<string, number>;
+}
+
+const TROUBLE = 60_000;
+const TTL = 20_000;
+/** Steps that a node may cause in a virtual second: more is a storm, or a loop that feeds itself. */
+const BUDGET = 3_000;
+
+/** A dial to a silent host takes 10 s to fail, the next comes within 15 s, and has its exchange to do. */
+const LINKED = 28_000;
+/** After the last change every table is right. */
+const CONVERGED = 5_000;
+/** An advertisement lives 190 s, and its node is remembered in no table after that. */
+const AGED = 200_000;
+/** How a message may not end that had the time, and a way. */
+const LATE: ReadonlySet<string> = new Set(["EXPIRED", "NO_ROUTE", "HOP_LIMIT"]);
+
+/** Runs one world from its seed, and says what was wrong. */
+export function run(scenario: Scenario): Verdict {
+  const world = new World(scenario);
+  const problems = scenario.mode === "safety" ? safety(world) : liveness(world);
+  const { ledger, clock, watch, story } = world;
+  const seconds = clock.now / 1_000;
+  if (clock.steps > BUDGET * scenario.nodes * seconds) problems.push(`more than ${BUDGET} steps a node and second: ${clock.steps}`);
+  const endings = new Map<string, number>();
+  for (const { ending, orphan } of ledger.sent.values()) {
+    const how = ending ?? (orphan ? "orphan" : "open");
+    endings.set(how, (endings.get(how) ?? 0) + 1);
+  }
+  return { wrong: [...ledger.wrong, ...problems], story, steps: clock.steps, frames: watch.frames, endings };
+}
+
+/** Every fault, to the end: nothing that must never be, ever is; and nothing is overdue at a sender that runs. */
+function safety(world: World): string[] {
+  const { clock, faults, random, network } = world;
+  if (random() < 0.5) network.doubles = 0.05;
+  if (random() < 0.5) network.shuffles = 0.05;
+  world.startAll(TROUBLE / 2);
+  world.sendBetween(500, TROUBLE, 60, TTL);
+  faults.plan(2_000, TROUBLE);
+  for (let at = 5_000; at <= TROUBLE + 10_000; at += 2_500) clock.at(at, () => world.checkOverdue());
+  clock.runUntil(TROUBLE + 10_000);
+  return leavers(world);
+}
+
+/** Faults, then none: within bounds everything works. */
+function liveness(world: World): string[] {
+  const { clock, faults, nodes, random } = world;
+  const problems: string[] = [];
+  const expect = (what: string, wrong: readonly string[]): void => {
+    if (wrong.length > 0) problems.push(`${what}: ${wrong.slice(0, 3).join("; ")} (${wrong.length})`);
+  };
+  world.startAll(10_000);
+  world.sendBetween(500, 20_000, 20, 90_000);
+  faults.plan(2_000, 15_000);
+  clock.runUntil(20_000);
+  faults.heal();
+  expect("not linked again after healing", settle(world, nodes));
+  expect("I4 after healing", wrongRoutes(nodes));
+  expect("not done though all had healed", undone(world));
+
+  const before = world.ledger.sent.size;
+  world.sendBetween(clock.now, clock.now + 100, 20, 60_000);
+  clock.runUntil(clock.now + 2_000);
+  expect("not accepted in a mesh without faults", undone(world, before));
+
+  // A cut that is shorter than the patience of a link, or one that is longer; it heals.
+  const side = nodes.filter(() => random() < 0.5);
+  const other = nodes.filter((node) => !side.includes(node));
+  const long = random() < 0.5;
+  const heal = faults.cut(side, other);
+  clock.runUntil(clock.now + (long ? 40_000 : 8_000));
+  if (long) expect("I4 in a mesh that is cut", wrongRoutes(nodes));
+  heal();
+  expect("not linked again after the cut", settle(world, nodes));
+  expect("I4 after the cut", wrongRoutes(nodes));
+
+  // One leaves for good: no route leads there soon, and nobody remembers it after it has aged out.
+  const gone = nodes[world.below(nodes.length)];
+  if (gone === undefined) return problems;
+  world.bereave(gone, false);
+  gone.crash(false);
+  clock.runUntil(clock.now + CONVERGED);
+  expect("I4 after a node has died", wrongRoutes(nodes));
+  clock.runUntil(clock.now + AGED);
+  const remember = nodes.filter(({ engine }) => engine?.routing.advertisement(gone.id) !== undefined);
+  expect(
+    "still remember a dead node",
+    remember.map(({ id }) => id),
+  );
+  return [...problems, ...leavers(world)];
+}
+
+/** Lets links come back, and routes after them. */
+function settle(world: World, nodes: readonly SimNode[]): string[] {
+  const { clock } = world;
+  const missing = (): string[] =>
+    nodes.flatMap((node) => {
+      const linked = new Set([...(node.engine?.links.list() ?? [])].filter(({ adjacent }) => adjacent).map(({ peer }) => String(peer)));
+      return node.peers.filter(({ host }) => !linked.has(host)).map(({ host }) => `${node.id} - ${host}`);
+    });
+  const until = clock.now + LINKED;
+  while (missing().length > 0 && clock.now < until) clock.runUntil(clock.now + 250);
+  const late = missing();
+  clock.runUntil(clock.now + CONVERGED);
+  return late;
+}
+
+/** Messages that everything was there for, from the one with this index on: what had time has been taken. */
+function undone({ ledger, clock }: World, first = 0): string[] {
+  const wrong: string[] = [];
+  for (const sent of [...ledger.sent.values()].slice(first)) {
+    const { ending, accepted, orphan, cancelled, from } = sent;
+    // A wall clock that was set forth while the node was off is as if it had been off so long.
+    const aged = sent.durable && from.starts > 1 && from.wallOffset > 0;
+    if (aged || orphan || cancelled || accepted || (ending !== undefined && !LATE.has(ending))) continue;
+    if (ending === undefined || sent.at + sent.ttl > clock.now) wrong.push(`${ledger.name(sent)} is ${ending ?? "open"}`);
+  }
+  return wrong;
+}
+
+/** R4: no node of a mesh without doubles is told to leave. */
+function leavers({ nodes }: World): string[] {
+  return nodes.flatMap(({ id, fatal }) => (fatal === undefined ? [] : [`R4: ${id} was told to leave: ${fatal.message}`]));
+}
