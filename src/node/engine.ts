@@ -153,9 +153,11 @@ export class Engine {
   /** Hands an input to routing and does what it asks. */
   step(input: RoutingInput): void {
     if (this.#stopped) return;
-    for (const effect of this.routing.step(this.#env.now(), input)) this.#apply(effect);
+    const effects = this.routing.step(this.#env.now(), input);
+    for (const effect of effects) this.#apply(effect);
     this.agenda.touch(this.#routingPart);
-    this.#schedule();
+    // Most of what a flood brings is known already, and asks for nothing.
+    if (effects.length > 0) this.#schedule();
   }
 
   /** Something was put into delivery by a call rather than by a frame. */

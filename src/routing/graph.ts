@@ -1,5 +1,6 @@
 import type { NodeId } from "../core/ids.ts";
 import { LinkCursor, listedCost } from "../wire/advertisement-layout.ts";
+import { Adjacency } from "./adjacency.ts";
 import type { NodeRecord } from "./record.ts";
 import type { Edge } from "./types.ts";
 
@@ -13,6 +14,9 @@ export type FindNode = (id: NodeId) => NodeRecord | undefined;
 export class Graph {
   /** By index; undefined where an index is free. */
   readonly records: (NodeRecord | undefined)[] = [];
+  readonly edgesOf = new Adjacency();
+  /** By index: 1 where traffic of others may pass. */
+  transit = new Uint8Array(0);
   readonly #free: number[] = [];
   readonly #find: FindNode;
   #stamp = 0;
@@ -25,6 +29,7 @@ export class Graph {
   add(record: NodeRecord): void {
     record.index = this.#free.pop() ?? this.records.length;
     this.records[record.index] = record;
+    this.#grow(this.records.length);
     this.#connect(record);
   }
 
@@ -51,8 +56,8 @@ export class Graph {
       if (record.stamp === stamp) continue;
       record.stamp = stamp;
       if (!record.transit) continue;
-      for (let i = 0; i < record.edges.length; i += 2) {
-        const other = this.records[record.edges[i] as number];
+      for (const [to] of this.#edges(record)) {
+        const other = this.records[to];
         if (other !== undefined && other.stamp !== stamp) open.push(other);
       }
     }
@@ -64,20 +69,34 @@ export class Graph {
     const edges: Edge[] = [];
     for (const record of this.records) {
       if (record === undefined) continue;
-      for (let i = 0; i < record.edges.length; i += 2) {
-        const other = this.records[record.edges[i] as number];
-        if (other !== undefined && record.id < other.id)
-          edges.push({ between: [record.id, other.id], cost: (record.edges[i + 1] as number) / 1000 });
+      for (const [to, cost] of this.#edges(record)) {
+        const other = this.records[to];
+        if (other !== undefined && record.id < other.id) edges.push({ between: [record.id, other.id], cost: cost / 1000 });
       }
     }
     return edges;
   }
 
+  *#edges({ index }: NodeRecord): Generator<readonly [to: number, cost: number]> {
+    const { pairs, start, count } = this.edgesOf;
+    const from = start[index] as number;
+    const end = from + 2 * (count[index] as number);
+    for (let at = from; at < end; at += 2) yield [pairs[at] as number, pairs[at + 1] as number];
+  }
+
+  #grow(count: number): void {
+    this.edgesOf.grow(count);
+    if (this.transit.length >= count) return;
+    const { transit } = this;
+    this.transit = new Uint8Array(this.edgesOf.count.length);
+    this.transit.set(transit);
+  }
+
   #connect(record: NodeRecord): void {
+    this.transit[record.index] = record.transit ? 1 : 0;
     if (record.raw === undefined) return;
     const stamp = ++this.#stamp;
     record.stamp = stamp;
-    const edges: number[] = [];
     const cursor = new LinkCursor(record.raw);
     while (cursor.next()) {
       const other = this.#find(cursor.peer());
@@ -86,24 +105,13 @@ export class Graph {
       const back = listedCost(other.raw, record.raw);
       if (back === 0) continue;
       const cost = Math.max(back, cursor.cost);
-      edges.push(other.index, cost);
-      if (other.edges.length === 0) other.edges = [record.index, cost];
-      else other.edges.push(record.index, cost);
+      this.edgesOf.add(record.index, other.index, cost);
+      this.edgesOf.add(other.index, record.index, cost);
     }
-    if (edges.length > 0) record.edges = edges;
   }
 
   #disconnect(record: NodeRecord): void {
-    const edges = record.edges;
-    for (let i = 0; i < edges.length; i += 2) {
-      const back = this.records[edges[i] as number]?.edges;
-      if (back === undefined) continue;
-      for (let j = 0; j < back.length; j += 2) {
-        if (back[j] !== record.index) continue;
-        back.splice(j, 2);
-        break;
-      }
-    }
-    if (edges.length > 0) record.edges = [];
+    for (const [to] of this.#edges(record)) this.edgesOf.remove(to, record.index);
+    this.edgesOf.clear(record.index);
   }
 }

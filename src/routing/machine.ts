@@ -22,6 +22,8 @@ import type { Edge, LinkId, Member, Route, RoutingEffect, RoutingInput, RoutingO
 
 export type * from "./types.ts";
 
+const NOTHING: readonly RoutingEffect[] = [];
+
 type LinkUp = Extract<RoutingInput, { type: "link-up" }>;
 type Frame = Extract<RoutingInput, { type: "frame" }>;
 
@@ -137,6 +139,7 @@ export class Routing implements Machine<RoutingInput, RoutingEffect> {
     }
     this.#run(now);
     const effects = this.#effects;
+    if (effects.length === 0) return NOTHING;
     this.#effects = [];
     return effects;
   }

@@ -17,21 +17,24 @@ export class Paths {
   #place = new Int32Array(0);
   #size = 0;
 
-  /** From `root` over `edges` (pairs: index, cost), which stand in place of those that the graph has for it. */
-  run(graph: Graph, root: number, edges: readonly number[]): void {
-    const { records } = graph;
-    this.#reset(records.length);
+  /** From `root` over `edges` (pairs: index, cost) in place of those that the graph has for it, if they are given. */
+  run(graph: Graph, root: number, edges?: readonly number[]): void {
+    const { transit } = graph;
+    const { pairs, start, count } = graph.edgesOf;
+    this.#reset(graph.records.length);
     this.distance[root] = 0;
-    for (let i = 0; i < edges.length; i += 2) this.#offer(edges[i] as number, edges[i + 1] as number, 1, i >> 1);
+    const begin = start[root] as number;
+    const own = edges ?? pairs.subarray(begin, begin + 2 * (count[root] as number));
+    for (let i = 0; i < own.length; i += 2) this.#offer(own[i] as number, own[i + 1] as number, 1, i >> 1);
     while (this.#size > 0) {
       const at = this.#take();
-      const record = records[at];
-      if (record === undefined || !record.transit) continue;
+      if (transit[at] === 0) continue;
       const cost = this.distance[at] as number;
       const hops = (this.hops[at] as number) + 1;
       const first = this.first[at] as number;
-      const next = record.edges;
-      for (let i = 0; i < next.length; i += 2) this.#offer(next[i] as number, cost + (next[i + 1] as number), hops, first);
+      const from = start[at] as number;
+      const end = from + 2 * (count[at] as number);
+      for (let i = from; i < end; i += 2) this.#offer(pairs[i] as number, cost + (pairs[i + 1] as number), hops, first);
     }
   }
 
@@ -44,10 +47,10 @@ export class Paths {
       this.#heap = new Int32Array(room);
       this.#place = new Int32Array(room);
     }
-    this.distance.fill(Number.POSITIVE_INFINITY);
-    this.hops.fill(0);
-    this.first.fill(NONE);
-    this.#place.fill(NONE);
+    this.distance.fill(Number.POSITIVE_INFINITY, 0, count);
+    this.hops.fill(0, 0, count);
+    this.first.fill(NONE, 0, count);
+    this.#place.fill(NONE, 0, count);
     this.#size = 0;
   }
 

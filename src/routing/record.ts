@@ -21,8 +21,6 @@ export function compareVersions(a: Version, b: Version): number {
 /** No link. */
 export const NO_LINK: LinkId = -1;
 
-const NO_EDGES: number[] = [];
-
 /** One node of the database: what it said last, its place in the graph, and the way to it. */
 export class NodeRecord implements Version {
   readonly id: NodeId;
@@ -44,8 +42,8 @@ export class NodeRecord implements Version {
 
   /** Place in the graph; -1 while not live. */
   index = -1;
-  /** Two-way edges, in pairs: index of the other end, cost in thousandths. */
-  edges: number[] = NO_EDGES;
+  /** Row of the table; -1 while there is none. */
+  row = -1;
   /** Last graph update that visited it. */
   stamp = 0;
 

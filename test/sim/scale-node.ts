@@ -1,0 +1,105 @@
+import { nodeId, type NodeId } from "../../src/core/ids.ts";
+import { Engine, type EngineHandlers } from "../../src/node/engine.ts";
+import { MemoryStore } from "../../src/storage/memory-store.ts";
+import type { VirtualClock } from "./clock.ts";
+import type { ScaleNetwork } from "./scale-network.ts";
+
+/** Whom a node dials, and at what cost. */
+export interface Dial {
+  readonly to: string;
+  readonly cost: number;
+}
+
+export interface ScaleWorld {
+  readonly clock: VirtualClock;
+  readonly network: ScaleNetwork;
+  readonly random: () => number;
+  /** Called for what must not happen. */
+  readonly wrong: (what: string) => void;
+}
+
+const nothing = (): void => undefined;
+
+/** A node that does nothing but route: the real engine, without work. */
+export class ScaleNode {
+  readonly id: NodeId;
+  readonly dials: readonly Dial[];
+  readonly engine: Engine;
+  readonly #network: ScaleNetwork;
+
+  constructor(name: string, dials: readonly Dial[], world: ScaleWorld) {
+    const { clock, network, random } = world;
+    this.id = nodeId(name);
+    this.dials = dials;
+    this.#network = network;
+    this.engine = new Engine(
+      {
+        id: this.id,
+        boot: Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join(""),
+        epoch: 1,
+        recentBoots: [],
+        version: "0.0.0",
+        groups: [],
+        leaf: false,
+        ephemeral: false,
+        store: { maxMessages: 1_000, maxBytes: 1 << 20 },
+        retention: 60_000,
+      },
+      {
+        now: () => clock.now,
+        wallClock: () => 1_700_000_000_000 + clock.now,
+        random,
+        randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(random() * 256)),
+        at: (time, task) => clock.at(time, task),
+        soon: (task) => void clock.after(0, task),
+        dial: (url, done) => network.dial(name, url, done),
+        store: new MemoryStore({ schedule: (task) => void clock.after(1, task) }),
+      },
+      handlers(name, world),
+    );
+  }
+
+  start(): void {
+    this.#network.listen(this.id, (pipe) => this.engine.accept(pipe, pipe.remote, 1));
+    for (const { to, cost } of this.dials) this.engine.links.addPeer(to, cost);
+    this.engine.poke();
+  }
+}
+
+function handlers(name: string, { wrong }: ScaleWorld): EngineHandlers {
+  return {
+    events: {
+      onNode: nothing,
+      onLink: nothing,
+      onRoutes: nothing,
+      onParked: nothing,
+      onEchoReply: nothing,
+      onFatal: (error) => wrong(`${name} is to leave: ${error.message}`),
+      onWarning: (message) => wrong(`${name} warns: ${message}`),
+      onPeerFailed: nothing,
+      onCutOff: nothing,
+      onBadBody: (error) => wrong(`${name} cannot read a body: ${error.message}`),
+      onPersist: (epoch) => wrong(`${name} raises its epoch to ${epoch}`),
+    },
+    origin: {
+      onParked: nothing,
+      onAccepted: nothing,
+      onResponseBytes: nothing,
+      onResponseEnd: nothing,
+      onInputWritable: nothing,
+      onFailed: nothing,
+      onRerun: nothing,
+      onAttached: nothing,
+    },
+    destination: {
+      isIdempotent: () => false,
+      onRequest: nothing,
+      onConfirm: nothing,
+      onCancel: nothing,
+      onPayloadBytes: nothing,
+      onPayloadEnd: nothing,
+      onResponseWritable: nothing,
+    },
+    facts: () => ({ version: "0.0.0", running: 0, queued: 0 }),
+  };
+}
