@@ -89,6 +89,7 @@ function handlers(name: string, { wrong }: ScaleWorld): EngineHandlers {
       onInputWritable: nothing,
       onFailed: nothing,
       onRerun: nothing,
+      onRestored: nothing,
       onAttached: nothing,
     },
     destination: {
