@@ -294,7 +294,7 @@ export class Destination {
     this.unblock();
     for (const conversation of this.#conversations.values()) {
       if (!conversation.down.outstanding || conversation.detached) continue;
-      conversation.wait = RESEND.first;
+      conversation.wait = SETTLE;
       const due = this.#timers.get(conversation.id);
       if (due === undefined || due > now + SETTLE) this.#timers.set(conversation.id, now + SETTLE);
     }

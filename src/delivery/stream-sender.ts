@@ -1,6 +1,8 @@
 import { LIMITS } from "../core/limits.ts";
 
 const FIRST_SEGMENT = 512;
+/** Empty segments that a stream keeps for what it sends next: as many as one acknowledgement can set free. */
+const SPARE = LIMITS.credit / LIMITS.chunk;
 
 /** Bytes of a stream, to be sent as one chunk: `bytes[from, to)` at `offset`. */
 export interface Chunk {
@@ -12,7 +14,7 @@ export interface Chunk {
 }
 
 interface Segment {
-  readonly offset: number;
+  offset: number;
   readonly bytes: Uint8Array;
   length: number;
   /** The first record that begins in this segment, and where. */
@@ -27,6 +29,8 @@ interface Segment {
 export class StreamSender {
   readonly #retain: number;
   readonly #segments: Segment[] = [];
+  /** Of a long stream each segment is used again: to allocate at its pace makes the collector stop the node 30 times a second. */
+  #spare: Segment[] = [];
   #sent = 0;
   #acked = 0;
   #end = 0;
@@ -63,7 +67,7 @@ export class StreamSender {
     return this.#acked;
   }
 
-  /** Bytes held in memory. */
+  /** Bytes held in memory, but for up to one credit of empty segments. */
   get held(): number {
     return this.#end - (this.#segments[0]?.offset ?? this.#end);
   }
@@ -93,6 +97,7 @@ export class StreamSender {
 
   end(): void {
     this.#ended = true;
+    this.#spare = [];
   }
 
   /** The next chunk that credit allows, at most 32 KiB; undefined: nothing to send now. */
@@ -179,6 +184,14 @@ export class StreamSender {
   #tail(wanted: number): Segment {
     const last = this.#segments.at(-1);
     if (last !== undefined && last.length < last.bytes.length) return last;
+    const spare = this.#spare.pop();
+    if (spare !== undefined) {
+      spare.offset = this.#end;
+      spare.length = 0;
+      spare.serial = undefined;
+      this.#segments.push(spare);
+      return spare;
+    }
     const size = last === undefined ? Math.max(FIRST_SEGMENT, Math.min(LIMITS.chunk, wanted)) : LIMITS.chunk;
     const segment: Segment = { offset: this.#end, bytes: new Uint8Array(size), length: 0, serial: undefined, serialOffset: 0 };
     this.#segments.push(segment);
@@ -201,7 +214,9 @@ export class StreamSender {
       if (!whole || end > this.#acked || this.#end - end < retain) break;
       drop++;
     }
-    if (drop > 0) this.#segments.splice(0, drop);
+    if (drop === 0) return;
+    for (const segment of this.#segments.splice(0, drop))
+      if (!this.#ended && segment.bytes.length === LIMITS.chunk && this.#spare.length < SPARE) this.#spare.push(segment);
   }
 }
 

@@ -96,26 +96,47 @@ function bare(type: "finish" | "running" | "end", body: Uint8Array): Uint8Array 
 const FINISH = bare("finish", EMPTY);
 const RUNNING = bare("running", EMPTY);
 
-/** Cuts the response stream into records. The bytes pushed are copied once; payloads share that copy. Throws PROTOCOL_ERROR, TOO_LARGE. */
+/**
+ * Cuts the response stream into records. The bytes pushed are copied once; payloads share that copy. A chunk that has not come whole is handed
+ * over in pieces, each a chunk: to put it together would copy a large response twice. The sizes add up to the bytes pushed.
+ * Throws PROTOCOL_ERROR, TOO_LARGE.
+ */
 export class RecordReader {
   #held: Uint8Array = EMPTY;
+  /** Payload bytes of a chunk that have not come yet. */
+  #missing = 0;
 
   push(bytes: Uint8Array, each: (record: ResponseRecord, size: number) => void): void {
     const data = this.#held.length > 0 ? concat([this.#held, bytes]) : new Uint8Array(bytes);
     this.#held = EMPTY;
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    let at = 0;
+    let at = this.#rest(data, each);
     while (data.length - at >= RECORD_HEADER) {
       const length = view.getUint32(at + 4);
       if (length > LIMITS.record)
         throw new MeshError("TOO_LARGE", `a response record of ${length} bytes is over the limit of ${LIMITS.record}`);
       const size = RECORD_HEADER + length;
-      if (data.length - at < size) break;
+      const here = data.length - at;
+      if (here < size) {
+        if (here === RECORD_HEADER || view.getUint8(at) !== TYPE.chunk || (view.getUint8(at + 1) & HAS_CHANNEL) !== 0) break;
+        this.#missing = size - here;
+        each({ type: "chunk", payload: data.subarray(at + RECORD_HEADER) }, here);
+        return;
+      }
       const record = readRecord(data, view, at, at + size);
       at += size;
       if (record !== undefined) each(record, size);
     }
     if (at < data.length) this.#held = data.subarray(at);
+  }
+
+  /** What belongs to the chunk that was cut off. Returns where it ends. */
+  #rest(data: Uint8Array, each: (record: ResponseRecord, size: number) => void): number {
+    const to = Math.min(this.#missing, data.length);
+    if (to === 0) return 0;
+    this.#missing -= to;
+    each({ type: "chunk", payload: data.subarray(0, to) }, to);
+    return to;
   }
 }
 

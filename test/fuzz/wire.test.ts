@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { EMPTY, utf8 } from "../../src/core/bytes.ts";
+import { concat, EMPTY, utf8 } from "../../src/core/bytes.ts";
 import { MeshError } from "../../src/core/errors.ts";
 import { nodeId } from "../../src/core/ids.ts";
 import { decodeAcknowledgements, encodeAcknowledgements } from "../../src/wire/acknowledgement.ts";
@@ -11,7 +11,7 @@ import { decodeHello, decodeKeepalive, encodeHello, encodeKeepalive } from "../.
 import { ROUTED_HEADER } from "../../src/wire/frame.ts";
 import { encodeMetadata, layMessage, readMessage } from "../../src/wire/message.ts";
 import { decodeError, decodeNotice, decodeReceipt, encodeError, encodeNotice, encodeReceipt } from "../../src/wire/outcome.ts";
-import { endRecord, finishRecord, recordHead, RecordReader, runningRecord } from "../../src/wire/record.ts";
+import { endRecord, finishRecord, recordHead, RecordReader, type ResponseRecord, runningRecord } from "../../src/wire/record.ts";
 import { messageId } from "../../src/core/ids.ts";
 import { onlyTyped } from "./support.ts";
 
@@ -180,21 +180,47 @@ describe("RecordReader", () => {
           }
         }
         const all = Buffer.concat(parts);
-        const whole: unknown[] = [];
+        const whole: Read[] = [];
         new RecordReader().push(new Uint8Array(all), (each, size) => whole.push([each, size]));
         expect(whole.length).toBe(list.length);
-        const pieces: unknown[] = [];
+        const pieces: Read[] = [];
         const reader = new RecordReader();
         for (let at = 0, i = 0; at < all.length; i++) {
           const to = Math.min(all.length, at + (cuts[i % cuts.length] ?? 1));
           reader.push(new Uint8Array(all.subarray(at, to)), (each, size) => pieces.push([each, size]));
           at = to;
         }
-        expect(pieces).toEqual(whole);
+        expect(joined(pieces)).toEqual(joined(whole));
       }),
     );
   });
+
+  it("hands over what has come of a chunk, and copies no byte twice", () => {
+    const reader = new RecordReader();
+    const read: Read[] = [];
+    const head = recordHead("chunk", "bytes", undefined, 10).slice();
+    for (const bytes of [head, Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5, 6, 7, 8, 9, 10)])
+      reader.push(bytes, (each, size) => read.push([each, size]));
+    expect(read).toEqual([
+      [{ type: "chunk", payload: Uint8Array.of(1, 2, 3) }, 11],
+      [{ type: "chunk", payload: Uint8Array.of(4, 5, 6, 7, 8, 9, 10) }, 7],
+    ]);
+  });
 });
+
+type Read = readonly [record: ResponseRecord, size: number];
+
+/** Where one chunk ends and the next begins means nothing. */
+function joined(list: readonly Read[]): readonly Read[] {
+  const all: Read[] = [];
+  for (const [record, size] of list) {
+    const last = all.at(-1);
+    if (record.type === "chunk" && last?.[0].type === "chunk")
+      all[all.length - 1] = [{ type: "chunk", payload: concat([last[0].payload, record.payload]) }, last[1] + size];
+    else all.push([record, size]);
+  }
+  return all;
+}
 
 describe("decodeAcknowledgements", () => {
   it("calls back once for each whole entry, and never more", () => {

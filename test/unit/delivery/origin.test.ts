@@ -574,6 +574,27 @@ describe("Origin: streams, detach and attach", () => {
     expect(b.told).toEqual(["payload end"]);
   });
 
+  it("goes on within half a second after routes change, also where the first probe is lost", () => {
+    const net = new Net(["a", "b"]);
+    const { a, b } = { a: net.node("a"), b: net.node("b") };
+    const came: number[] = [];
+    b.onRequest = ({ id }) => b.delivery.destination.accept(id);
+    b.onPayload = (id, part) => {
+      came.push(net.clock.now);
+      b.delivery.destination.consumed(net.clock.now, id, part.length);
+    };
+    const id = a.send("b", { streamed: true, payload: new Uint8Array(0) });
+    net.run(10);
+    net.lose = ({ at }) => at < 160;
+    a.act(({ origin }) => origin.writeInput(id, bytes.subarray(0, 100_000)));
+    b.act(({ destination }) => destination.respond(id, { content: "bytes", channel: undefined }, bytes.subarray(0, 40_000)));
+    net.run(40);
+    net.routes({});
+    net.run(500);
+    expect(came[0], "the payload").toBeLessThan(550);
+    expect(a.received(id).length, "the response").toBeGreaterThan(40_000);
+  });
+
   it("lets the work go on when it is no longer followed, and follows again from any response", () => {
     const net = new Net(["a", "b"]);
     const { a, b } = { a: net.node("a"), b: net.node("b") };

@@ -171,6 +171,18 @@ describe("StreamSender", () => {
     expect(sender.held).toBeLessThanOrEqual(LIMITS.chunk);
   });
 
+  it("uses its memory again, so that a stream of any length allocates little", () => {
+    const sender = new StreamSender(0);
+    const buffers = new Set<Uint8Array>();
+    for (let at = 0; at < 1_900_000; ) {
+      while (sender.writable) sender.write([pattern(LIMITS.chunk)]);
+      for (const chunk of takeAll(sender)) buffers.add(chunk.bytes);
+      at = sender.sent;
+      expect(sender.acknowledge(at, LIMITS.credit, false)).toBe(true);
+    }
+    expect(buffers.size).toBeLessThanOrEqual(LIMITS.credit / LIMITS.chunk + 2);
+  });
+
   it("rewinds to a record at or before the one asked for, and sends the same bytes again from there", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1, maxLength: 40 }), fc.nat(), (sizes, wanted) => {
