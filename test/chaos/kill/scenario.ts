@@ -26,7 +26,10 @@ export interface KillReport extends Verdict {
 const ORIGIN = fileURLToPath(new URL("./origin.ts", import.meta.url));
 const PLUGIN = fileURLToPath(new URL("./plugin", import.meta.url));
 /** Milliseconds from one kill to the next, and for which the killed one is away. */
-const BETWEEN = { least: 400, most: 1_200 } as const;
+const BETWEEN = { least: 300, most: 900 } as const;
+/** Most kills hit a process that has had time to start, so that messages flow; the others hit it while it starts. */
+const GROWN = 1_500;
+const INFANTS = 0.2;
 const AWAY: Readonly<Record<string, number>> = { origin: 300, relay: 500, destination: 2_500 };
 const SETTLE = 120_000;
 
@@ -59,7 +62,8 @@ export async function runKills(plan: KillPlan): Promise<KillReport> {
     const returns = new Set<Promise<void>>();
     for (let kill = 1; kill <= plan.kills; kill++) {
       await wait(BETWEEN.least + random() * (BETWEEN.most - BETWEEN.least));
-      const there = victims.filter(({ running }) => running);
+      const youngest = random() < INFANTS ? 0 : GROWN;
+      const there = victims.filter(({ age }) => age !== undefined && age >= youngest);
       const victim = there[Math.floor(random() * there.length)];
       if (victim === undefined) {
         kill--;

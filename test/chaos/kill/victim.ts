@@ -18,20 +18,23 @@ export class Victim {
   kills = 0;
   readonly #facts: VictimFacts;
   #child: ChildProcess | undefined;
+  #since = 0;
 
   constructor(facts: VictimFacts) {
     this.name = facts.name;
     this.#facts = facts;
   }
 
-  get running(): boolean {
-    return this.#child !== undefined;
+  /** Milliseconds since it was started; undefined: it does not run. */
+  get age(): number | undefined {
+    return this.#child === undefined ? undefined : performance.now() - this.#since;
   }
 
   start(): void {
     const { name, args, env, folder, onMessage } = this.#facts;
     const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe", "ipc"] });
     this.#child = child;
+    this.#since = performance.now();
     let said = "";
     const hear = (chunk: Buffer): void => void (said = `${said}${chunk.toString()}`.slice(-4_000));
     child.stdout?.on("data", hear);
