@@ -586,7 +586,7 @@ describe("Origin: streams, detach and attach", () => {
     const id = a.send("b", { streamed: true, payload: new Uint8Array(0) });
     net.run(10);
     net.lose = ({ at }) => at < 160;
-    a.act(({ origin }) => origin.writeInput(id, bytes.subarray(0, 100_000)));
+    a.act(({ origin }) => origin.following.writeInput(id, bytes.subarray(0, 100_000)));
     b.act(({ destination }) => destination.respond(id, { content: "bytes", channel: undefined }, bytes.subarray(0, 40_000)));
     net.run(40);
     net.routes({});
