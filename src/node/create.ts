@@ -17,7 +17,7 @@ import { WorkMachine } from "../work/machine.ts";
 import type { MeshEvent, MeshNode } from "./api.ts";
 import { Changes } from "./changes.ts";
 import { Emitter } from "./emitter.ts";
-import { openStore, prepareDataDir, storeWarnings } from "./data-dir.ts";
+import { hasLost, lossWarnings, openStore, prepareDataDir, storeWarnings } from "./data-dir.ts";
 import { Engine } from "./engine.ts";
 import { engineEvents } from "./engine-events.ts";
 import { beginLife, type Life, saveLife } from "./life.ts";
@@ -76,9 +76,13 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   const dataDir = await prepareDataDir(config.dataDir, resources);
   const store = await openStore(dataDir, extra.ephemeral === true, log, resources);
   const id = await resolveNodeId(config.id, dataDir);
+  const forgetful = await hasLost(store);
   const life = await new Promise<Life>((resolve, reject) =>
-    beginLife(store, randomBytes, (error, begun) =>
-      begun === undefined ? reject(error ?? new MeshError("STORE_CORRUPT", "no life")) : resolve(begun),
+    beginLife(
+      store,
+      randomBytes,
+      (error, begun) => (begun === undefined ? reject(error ?? new MeshError("STORE_CORRUPT", "no life")) : resolve(begun)),
+      forgetful,
     ),
   );
   if (config.dataDir !== undefined) {
@@ -196,7 +200,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     changes,
     log,
     version: VERSION,
-    warnings: () => [...warnings.values(), ...storeWarnings(store)],
+    warnings: () => [...warnings.values(), ...storeWarnings(store), ...lossWarnings(store)],
     secureByDefault: secure,
     ttl: config.store.ttl,
     openListener: (url) =>

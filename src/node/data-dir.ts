@@ -5,9 +5,13 @@ import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
 import type { ResourceStack } from "../core/resources.ts";
 import { describeHolder } from "../storage/holder.ts";
-import { openLevelStore } from "../storage/level-store.ts";
+import { type LevelStats, LevelStore, openLevelStore } from "../storage/level-store.ts";
 import { MemoryStore } from "../storage/memory-store.ts";
-import type { Store } from "../storage/store.ts";
+import { scan } from "../storage/promised.ts";
+import type { Store, StoreStats } from "../storage/store.ts";
+
+/** Where delivery keeps what it took. */
+const JOURNAL = "journal/";
 
 /** Makes the data folder; without one, a temporary one that is removed at the end. */
 export async function prepareDataDir(dataDir: string | undefined, resources: ResourceStack): Promise<string> {
@@ -43,13 +47,39 @@ export async function openStore(dataDir: string, ephemeral: boolean, log: Logger
   }
 }
 
-/** What a person should know of the store. */
+/** Why the store takes no writes at the moment; empty where it does. */
 export function storeWarnings(store: Store): string[] {
-  const { state, corruptRecords, setAside } = store.stats;
-  return [
-    ...(state === "full" ? ["the disk of the data folder is full: messages that should wait here are refused"] : []),
-    ...(state === "failed" ? ["the data folder cannot be written to: messages that should wait here are refused"] : []),
-    ...(corruptRecords > 0 ? [`${corruptRecords} damaged records of the store were left out`] : []),
-    ...(setAside === undefined ? [] : [`a damaged store was set aside at ${setAside}; the node began with an empty one`]),
+  const { state } = store.stats;
+  if (state === "full") return ["the disk of the data folder is full: messages that should wait here are refused"];
+  if (state === "failed") return ["the data folder cannot be written to: messages that should wait here are refused"];
+  return [];
+}
+
+/** Whether the store has lost anything, for all that its stats and a look through the works that it took can tell. */
+export async function hasLost(store: Store): Promise<boolean> {
+  for (let from = JOURNAL; ; ) {
+    const page = await scan(store, { from, to: `${JOURNAL}~`, limit: 1_000 });
+    const last = page.at(-1);
+    if (last === undefined) break;
+    from = `${last.key}!`;
+  }
+  const { corruptRecords, lostBytes, lostWrites, repaired } = statsOf(store);
+  return repaired || corruptRecords + lostBytes + lostWrites > 0;
+}
+
+function statsOf(store: Store): StoreStats & Pick<LevelStats, "lostBytes" | "lostWrites" | "repaired"> {
+  return store instanceof LevelStore ? store.stats : { ...store.stats, lostBytes: 0, lostWrites: 0, repaired: false };
+}
+
+/** What the store has lost since the node started, or was found to have lost then. */
+export function lossWarnings(store: Store): string[] {
+  const { corruptRecords, setAside, lostBytes, lostWrites, repaired } = statsOf(store);
+  const warnings: readonly (readonly [boolean, string])[] = [
+    [setAside !== undefined, `a damaged store was set aside at ${setAside}; the node began with an empty one`],
+    [repaired, "the store was damaged and has been repaired: records may be gone"],
+    [lostBytes > 0, `${lostBytes} bytes of the store's log were damaged and left out`],
+    [lostWrites > 0, lostWrites === 1 ? "the newest write of the store is lost" : `the ${lostWrites} newest writes of the store are lost`],
+    [corruptRecords > 0, `${corruptRecords} damaged records of the store were left out`],
   ];
+  return warnings.filter(([holds]) => holds).map(([, text]) => text);
 }

@@ -14,16 +14,21 @@ export interface Life {
   readonly recentBoots: readonly string[];
 }
 
-/** Begins a new life: the epoch is raised and on disk before `done` runs (R2). */
+/**
+ * Begins a new life: the epoch is raised and on disk before `done` runs (R2). `forgetful`: the store has lost records, maybe of works that it
+ * took; under another name nobody takes it for the one that remembers them.
+ */
 export function beginLife(
   store: Store,
   randomBytes: (count: number) => Uint8Array,
   done: (error: MeshError | undefined, life: Life | undefined) => void,
+  forgetful = false,
 ): void {
   store.get(KEY, (error, value) => {
     if (error !== undefined) return done(error, undefined);
     const before = readLife(value);
-    const storeName = before.boots.at(-1)?.slice(0, 8) ?? hex(randomBytes(4));
+    const kept = forgetful ? undefined : before.boots.at(-1)?.slice(0, 8);
+    const storeName = kept ?? hex(randomBytes(4));
     const life: Life = { epoch: before.epoch + 1, boot: storeName + hex(randomBytes(12)), recentBoots: before.boots.slice(-BOOTS) };
     saveLife(store, life, life.epoch, (failed) => done(failed, failed === undefined ? life : undefined));
   });

@@ -1,6 +1,7 @@
 import type { Metrics } from "../telemetry/metrics.ts";
 import { LevelStore } from "../storage/level-store.ts";
 import type { Store } from "../storage/store.ts";
+import { storeWarnings } from "./data-dir.ts";
 import type { Engine } from "./engine.ts";
 import type { Worker } from "./worker.ts";
 
@@ -20,11 +21,12 @@ export function measure(
     counts.advertisementsRefused = engine.counts.rejectedAdvertisements;
     counts.storeCorruptRecords = store.stats.corruptRecords;
     if (store instanceof LevelStore) {
-      const { writes, batches, errors, lostBytes, pendingBytes } = store.stats;
+      const { writes, batches, errors, lostBytes, lostWrites, pendingBytes } = store.stats;
       counts.storeWrites = writes;
       counts.storeBatches = batches;
       counts.storeErrors = errors;
       counts.storeLostBytes = lostBytes;
+      counts.storeLostWrites = lostWrites;
       gauges.storePendingBytes = pendingBytes;
     }
     gauges.links = [...engine.links.list()].length;
@@ -38,6 +40,7 @@ export function measure(
     gauges.worksRunning = worker.running;
     gauges.worksQueued = worker.queued;
     gauges.storeWritable = store.stats.state === "ok" ? 1 : 0;
+    gauges.ready = storeWarnings(store).length === 0 ? 1 : 0;
     gauges.uptimeSeconds = (engine.now() - startedAt) / 1000;
   });
 }

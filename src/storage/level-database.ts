@@ -6,7 +6,12 @@ import type { Millis } from "../core/instant.ts";
 import type { Log } from "../core/log.ts";
 import { describeHolder } from "./holder.ts";
 import { faultOf, rootMessage, storeFailed, storeFull } from "./level-errors.ts";
+import { Mark } from "./mark.ts";
+import { unseal } from "./record.ts";
 import { looksLikeStore, setAside } from "./set-aside.ts";
+
+/** Records that are looked at to tell whose a database is. */
+const SAMPLE = 16;
 
 export type Database = Level<string, Uint8Array>;
 
@@ -29,7 +34,10 @@ export async function openDatabase(dir: string, log: Log, now: () => Millis, rep
   let why = "damage found while it was in use";
   if (!repairFirst) {
     try {
-      return await opened(dir, log);
+      const found = await opened(dir, log);
+      if (!(await isForeign(dir, found.database))) return found;
+      await found.database.close();
+      return await begunAnew(dir, log, now, "the database of another program");
     } catch (error) {
       await throwUnlessDamaged(dir, error);
       why = rootMessage(error);
@@ -44,14 +52,25 @@ export async function openDatabase(dir: string, log: Log, now: () => Millis, rep
       why = rootMessage(error);
     }
   }
+  return await begunAnew(dir, log, now, why);
+}
+
+async function begunAnew(dir: string, log: Log, now: () => Millis, reason: string): Promise<OpenedDatabase> {
   const aside = await setAside(dir, now());
-  log.error({ dir, setAside: aside, reason: why }, "store unreadable, set aside");
+  log.error({ dir, setAside: aside, reason }, "store unreadable, set aside");
   try {
     return { ...(await opened(dir, log)), setAside: aside };
   } catch (error) {
     await throwUnlessDamaged(dir, error);
     throw storeFailed(dir, error);
   }
+}
+
+/** Whether somebody else wrote it: in our own at least one of the first records has its checksum. */
+async function isForeign(dir: string, database: Database): Promise<boolean> {
+  if (Mark.exists(dir)) return false;
+  const first = await database.iterator({ limit: SAMPLE }).all();
+  return first.length > 0 && first.every(([key, record]) => unseal(key, record) === undefined);
 }
 
 async function mended(dir: string, log: Log): Promise<OpenedDatabase> {

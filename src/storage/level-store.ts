@@ -5,6 +5,7 @@ import { callBack, GroupCommit, type PendingWrite } from "./group-commit.ts";
 import { type Database, type OpenedDatabase, openDatabase } from "./level-database.ts";
 import { faultOf, rootMessage, storeClosed, storeFailed, storeFull } from "./level-errors.ts";
 import { readRange, readValue } from "./level-read.ts";
+import { countRecord, Mark, readCount, WRITES_KEY } from "./mark.ts";
 import { hasRoom } from "./room.ts";
 import { seal } from "./record.ts";
 import type { Entry, ScanRange, Store, StoreStats, WriteOperation } from "./store.ts";
@@ -28,6 +29,8 @@ export interface LevelStats extends StoreStats {
   readonly repaired: boolean;
   /** Bytes of damaged log that LevelDB left out at opening. */
   readonly lostBytes: number;
+  /** Acknowledged writes, the newest ones, that were not there at opening. */
+  readonly lostWrites: number;
 }
 
 type State = StoreStats["state"];
@@ -38,7 +41,28 @@ type State = StoreStats["state"];
  */
 export async function openLevelStore(dir: string, options: LevelStoreOptions = {}): Promise<LevelStore> {
   const settings = { log: options.log ?? SILENT, now: options.now ?? Date.now, retry: options.retry ?? 2_000 };
-  return new LevelStore(dir, settings, await openDatabase(dir, settings.log, settings.now));
+  const opened = await openDatabase(dir, settings.log, settings.now);
+  return new LevelStore(dir, settings, { ...opened, mark: await openMark(dir, opened.database, settings.log) });
+}
+
+interface Opened extends OpenedDatabase {
+  readonly mark: OpenedMark;
+}
+
+interface OpenedMark {
+  readonly file: Mark;
+  /** Writes that were ever acknowledged here. */
+  readonly writes: number;
+  readonly lost: number;
+}
+
+/** Compares what was acknowledged with what is there. */
+async function openMark(dir: string, database: Database, log: Log): Promise<OpenedMark> {
+  const marked = Mark.read(dir);
+  const stored = readCount(await database.get(WRITES_KEY).catch(() => undefined));
+  const lost = Math.max(0, marked - stored);
+  if (lost > 0) log.error({ dir, writes: lost }, "store has lost its newest writes");
+  return { file: Mark.open(dir), writes: Math.max(marked, stored), lost };
 }
 
 type SealedOperation =
@@ -52,6 +76,9 @@ export class LevelStore implements Store {
   readonly #group: GroupCommit<SealedOperation>;
   readonly #reads = new Set<Promise<unknown>>();
   #database: Database | undefined;
+  #mark: Mark | undefined;
+  /** Writes that were acknowledged since the store was made. */
+  #count = 0;
   #state: State = "ok";
   #damaged = false;
   #reopening: Promise<void> | undefined;
@@ -60,13 +87,14 @@ export class LevelStore implements Store {
   #setAside: string | undefined;
   #repaired = false;
   #lostBytes = 0;
+  #lostWrites = 0;
   #corrupt = 0;
   #writes = 0;
   #batches = 0;
   #errors = 0;
 
   /** Use `openLevelStore`. */
-  constructor(dir: string, options: Required<LevelStoreOptions>, opened: OpenedDatabase) {
+  constructor(dir: string, options: Required<LevelStoreOptions>, opened: Opened) {
     this.#dir = dir;
     this.#options = options;
     this.#group = new GroupCommit((group) => this.#commit(group));
@@ -84,6 +112,7 @@ export class LevelStore implements Store {
       pendingBytes: this.#group.pendingBytes,
       repaired: this.#repaired,
       lostBytes: this.#lostBytes,
+      lostWrites: this.#lostWrites,
     };
   }
 
@@ -201,11 +230,14 @@ export class LevelStore implements Store {
           else batch.del(operation.key);
         }
       }
+      batch.put(WRITES_KEY, countRecord(this.#count + group.length));
       await batch.write({ sync: true });
     } catch (error) {
       this.#errors += group.length;
       return this.#stopWriting(error);
     }
+    this.#count += group.length;
+    this.#mark?.set(this.#count);
     this.#writes += group.length;
     this.#batches++;
     return undefined;
@@ -235,7 +267,8 @@ export class LevelStore implements Store {
     if (this.#state === "full" && !(await hasRoom(this.#dir))) return this.#retryLater();
     try {
       await this.#release();
-      this.#adopt(await openDatabase(this.#dir, this.#options.log, this.#options.now, this.#damaged));
+      const opened = await openDatabase(this.#dir, this.#options.log, this.#options.now, this.#damaged);
+      this.#adopt({ ...opened, mark: await openMark(this.#dir, opened.database, this.#options.log) });
       this.#damaged = false;
       await this.#probe();
     } catch (error) {
@@ -255,12 +288,17 @@ export class LevelStore implements Store {
   async #release(): Promise<void> {
     const database = this.#database;
     this.#database = undefined;
+    this.#mark?.close();
+    this.#mark = undefined;
     await Promise.allSettled(this.#reads);
     await database?.close();
   }
 
-  #adopt(opened: OpenedDatabase): void {
+  #adopt(opened: Opened): void {
     this.#database = opened.database;
+    this.#mark = opened.mark.file;
+    this.#count = opened.mark.writes;
+    this.#lostWrites += opened.mark.lost;
     this.#setAside = opened.setAside ?? this.#setAside;
     this.#repaired ||= opened.repaired;
     this.#lostBytes += opened.lostBytes;

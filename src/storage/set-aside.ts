@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Millis } from "../core/instant.ts";
 import { MeshError } from "../core/errors.ts";
 
-const OWN = /^(CURRENT|LOCK|LOG|LOG\.old|lost|PROBE|MANIFEST-\d+|\d+\.(log|ldb|sst|dbtmp))$/;
+const OWN = /^(CURRENT|LOCK|LOG|LOG\.old|lost|PROBE|MARK|MANIFEST-\d+|\d+\.(log|ldb|sst|dbtmp))$/;
 const TABLES = /^(MANIFEST-\d+|\d+\.(log|ldb|sst))$/;
 
 /** Whether `dir` holds anything that a repair could bring back; a file in its place, or a folder of something else, does not. */

@@ -125,6 +125,7 @@ export const METRICS: readonly MetricDefinition[] = [
   count("receptor_store_errors_total", "Writes that failed", "storeErrors"),
   count("receptor_store_corrupt_records_total", "Records that were damaged and left out", "storeCorruptRecords"),
   count("receptor_store_lost_bytes_total", "Bytes of damaged log that were left out at opening", "storeLostBytes"),
+  count("receptor_store_lost_writes_total", "Newest writes that were gone at opening", "storeLostWrites"),
 
   {
     name: "receptor_event_loop_delay_seconds",

@@ -48,6 +48,7 @@ export class Counts {
   storeErrors = 0;
   storeCorruptRecords = 0;
   storeLostBytes = 0;
+  storeLostWrites = 0;
 }
 
 /** What rises and falls; to be set when it changes or in a function given to `metrics.onCollect`. */

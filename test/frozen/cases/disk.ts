@@ -161,7 +161,7 @@ export const LIFE = {
       beginLife(
         store,
         (count) => new Uint8Array(count),
-        (error, begun) => (begun === undefined ? reject(error as Error) : resolve(begun)),
+        (error, begun) => (begun === undefined ? reject(error) : resolve(begun)),
       ),
     );
     return { epoch: life.epoch, recentBoots: life.recentBoots, store: life.boot.slice(0, 8) };
