@@ -27,8 +27,8 @@ const ORIGIN = fileURLToPath(new URL("./origin.ts", import.meta.url));
 const PLUGIN = fileURLToPath(new URL("./plugin", import.meta.url));
 /** Milliseconds from one kill to the next, and for which the killed one is away. */
 const BETWEEN = { least: 300, most: 900 } as const;
-/** Most kills hit a process that has had time to start, so that messages flow; the others hit it while it starts. */
-const GROWN = 1_500;
+/** Most kills hit a process that has been ready for a moment, so that messages flow; the others hit it while it starts. */
+const GROWN = 300;
 const INFANTS = 0.2;
 const AWAY: Readonly<Record<string, number>> = { origin: 300, relay: 500, destination: 2_500 };
 const SETTLE = 120_000;
@@ -66,6 +66,7 @@ export async function runKills(plan: KillPlan): Promise<KillReport> {
       const there = victims.filter(({ age }) => age !== undefined && age >= youngest);
       const victim = there[Math.floor(random() * there.length)];
       if (victim === undefined) {
+        // Nobody is old enough yet.
         kill--;
         continue;
       }
@@ -136,7 +137,7 @@ async function makeVictims(
   const url = `tcp://127.0.0.1:${await freePort()}`;
   const config = join(folder, "receptor.config.yaml");
   // What waited comes all at once when the destination is back, and nothing of it may be refused.
-  writeFileSync(config, "work: { maxConcurrent: 64, queue: 1000000 }\nlog: { level: warn, format: json }\n");
+  writeFileSync(config, "work: { maxConcurrent: 64, queue: 1000000 }\nlog: { level: info, format: json }\n");
   const command = (id: string, more: readonly string[]): string[] => {
     return [COMMAND, "node", "--id", id, "--data-dir", join(folder, id), "--config", config, ...more];
   };

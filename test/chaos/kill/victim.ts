@@ -18,28 +18,38 @@ export class Victim {
   kills = 0;
   readonly #facts: VictimFacts;
   #child: ChildProcess | undefined;
-  #since = 0;
+  #ready: number | undefined;
 
   constructor(facts: VictimFacts) {
     this.name = facts.name;
     this.#facts = facts;
   }
 
-  /** Milliseconds since it was started; undefined: it does not run. */
+  /** Milliseconds since it said that it is ready, 0 before that; undefined: it does not run. */
   get age(): number | undefined {
-    return this.#child === undefined ? undefined : performance.now() - this.#since;
+    if (this.#child === undefined) return undefined;
+    return this.#ready === undefined ? 0 : performance.now() - this.#ready;
   }
 
   start(): void {
     const { name, args, env, folder, onMessage } = this.#facts;
     const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe", "ipc"] });
     this.#child = child;
-    this.#since = performance.now();
+    this.#ready = undefined;
     let said = "";
-    const hear = (chunk: Buffer): void => void (said = `${said}${chunk.toString()}`.slice(-4_000));
+    const grow = (): void => {
+      if (this.#child === child) this.#ready ??= performance.now();
+    };
+    const hear = (chunk: Buffer): void => {
+      said = `${said}${chunk.toString()}`.slice(-4_000);
+      if (said.includes('"event":"ready"')) grow();
+    };
     child.stdout?.on("data", hear);
     child.stderr?.on("data", hear);
-    child.on("message", (message) => onMessage?.(message));
+    child.on("message", (message) => {
+      grow();
+      onMessage?.(message);
+    });
     child.once("exit", (code, signal) => {
       if (this.#child !== child) return;
       this.#child = undefined;
