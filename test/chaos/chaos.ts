@@ -48,7 +48,7 @@ export async function chaos({ seed, nodes, minutes, rate, tell }: ChaosOptions):
       random: seeded(seed + 1),
       steady: new Set(steady),
       every: 15_000 / nodes,
-      onBack: (id) => returns.watch(id),
+      onBack: (id, whole) => returns.watch(id, whole),
     });
     const traffic = new Traffic({
       sender: controller,
@@ -81,7 +81,7 @@ export async function chaos({ seed, nodes, minutes, rate, tell }: ChaosOptions):
         faults: churn.counts,
         sent: traffic.sent,
         account: account(traffic.sent, cluster.runs(), new Set(steady)),
-        returns: returns.times,
+        returns: { whole: returns.whole, hurt: returns.hurt },
         healed,
         courses: resources.courses(),
         troubles: [...churn.troubles, ...cluster.crashes, ...left],

@@ -12,8 +12,8 @@ export interface ChurnOptions {
   readonly steady: ReadonlySet<string>;
   /** Milliseconds from one fault to the next, on average. */
   readonly every: number;
-  /** A node's process is back, from a kill or a stop. */
-  readonly onBack: (id: string) => void;
+  /** A node's process is back, from a kill or a stop. `whole`: with all of its lines. */
+  readonly onBack: (id: string, whole: boolean) => void;
 }
 
 /** How often each fault comes, as shares of the whole. */
@@ -75,21 +75,26 @@ export class Churn {
   }
 
   async #kill(id: string, wipes: boolean): Promise<void> {
-    const { cluster, onBack } = this.#options;
+    const { cluster } = this.#options;
     const away = this.#skewed(10_000);
     await cluster.kill(id);
     if (wipes) cluster.wipe(id);
     await this.#pause(away);
     await cluster.start(id);
-    onBack(id);
+    this.#back(id);
   }
 
   async #stop(id: string): Promise<void> {
-    const { cluster, onBack } = this.#options;
+    const { cluster } = this.#options;
     cluster.stop(id);
     await this.#pause(this.#skewed(30_000));
     cluster.proceed(id);
-    onBack(id);
+    this.#back(id);
+  }
+
+  #back(id: string): void {
+    const { cluster, onBack } = this.#options;
+    onBack(id, !cluster.lines(id).some((line) => this.#faulty.has(line)));
   }
 
   #onLine(name: Exclude<FaultName, "kill" | "wipe" | "stop">): Promise<void> | undefined {

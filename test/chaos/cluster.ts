@@ -69,6 +69,12 @@ export class Cluster {
     return this.#peers(0);
   }
 
+  /** The proxies of a node's links, whoever dials. */
+  lines(id: string): readonly FaultProxy[] {
+    const vertex = this.#vertex(id);
+    return this.proxies.filter((_, at) => this.edges[at]?.from === vertex || this.edges[at]?.to === vertex);
+  }
+
   state(id: string): NodeState {
     return this.#states.get(id) ?? "down";
   }

@@ -10,8 +10,8 @@ export interface Findings {
   readonly faults: Readonly<Partial<Record<FaultName, number>>>;
   readonly sent: readonly Sent[];
   readonly account: Account;
-  /** Milliseconds from a node's return to its first answer across the mesh. */
-  readonly returns: readonly number[];
+  /** Milliseconds from a node's return to its first answer across the mesh: with all of its lines whole, and with some hurt. */
+  readonly returns: { readonly whole: readonly number[]; readonly hurt: readonly number[] };
   /** The same after the last fault, for every node; undefined where it never answered. */
   readonly healed: ReadonlyMap<string, number | undefined>;
   readonly courses: readonly Course[];
@@ -36,19 +36,27 @@ export function verdict(findings: Findings): readonly string[] {
 export function format(findings: Findings): string {
   const { account, sent, returns, healed, courses } = findings;
   const wrong = verdict(findings);
-  const kinds = [...new Set(sent.map(({ kind }) => kind))].sort();
   return [
     `${findings.nodes} nodes, ${findings.minutes} min, seed ${findings.seed}`,
     `faults     ${pairs(findings.faults)}`,
-    `messages   ${account.sent} sent: ${pairs(account.outcomes)}`,
-    `errors     ${pairs(account.errors)}`,
-    `lost       ${account.lost.length}, run twice ${account.twice.length}, refused but run ${account.belied.length}, interrupted without a restart ${account.unharmed.length}, ended wrongly ${account.wrong.length}`,
-    ...kinds.map((kind) => `  ${kind.padEnd(9)}${ofKind(sent, kind)}`),
-    `returns    ${returns.length} nodes came back; first answer after ${quantiles(returns)}`,
+    ...formatAccount(account, sent),
+    `returns    ${returns.whole.length} nodes came back with whole lines; first answer after ${quantiles(returns.whole)}`,
+    `           ${returns.hurt.length} with slow or cut ones; ${quantiles(returns.hurt)}`,
     `healed     every node answers after the last fault: ${quantiles([...healed.values()].filter((ms) => ms !== undefined))}`,
     ...table(courses),
     wrong.length === 0 ? "every promise was kept" : `BROKEN:\n${wrong.map((line) => `  ${line}`).join("\n")}`,
   ].join("\n");
+}
+
+/** What became of the messages, in all and by kind. */
+export function formatAccount(account: Account, sent: readonly Sent[]): readonly string[] {
+  const kinds = [...new Set(sent.map(({ kind }) => kind))].sort();
+  return [
+    `messages   ${account.sent} sent: ${pairs(account.outcomes)}`,
+    `errors     ${pairs(account.errors)}`,
+    `lost       ${account.lost.length}, run twice ${account.twice.length}, refused but run ${account.belied.length}, interrupted without a restart ${account.unharmed.length}, ended wrongly ${account.wrong.length}`,
+    ...kinds.map((kind) => `  ${kind.padEnd(9)}${ofKind(sent, kind)}`),
+  ];
 }
 
 function ofKind(sent: readonly Sent[], kind: Kind): string {
@@ -58,17 +66,19 @@ function ofKind(sent: readonly Sent[], kind: Kind): string {
   return `${these.length} sent, ${share.toFixed(2)} % done, after ${quantiles(done.map(({ took }) => took))}`;
 }
 
+const COLUMNS = ["begin", "1/4", "1/2", "3/4", "end", "most", "per hour"];
+
 function table(courses: readonly Course[]): string[] {
   const rows = RESOURCES.flatMap((resource) => {
     const show = resource === "resident" || resource === "heap" ? mebibytes : plain;
     const these = courses.filter((course) => course.resource === resource);
-    return these.map(({ node, first, last, most, perHour }) =>
-      [resource.padEnd(12), node.padEnd(12), ...[first, last, most, perHour].map((value) => show(value).padStart(12))].join(""),
+    return these.map(({ node, quarters, most, perHour }) =>
+      [resource.padEnd(12), node.padEnd(12), ...[...quarters, most, perHour].map((value) => show(value).padStart(11))].join(""),
     );
   });
   return [
     "of the processes that were never restarted (the controller holds a record of each message too):",
-    ["resource".padEnd(12), "node".padEnd(12), ...["first", "last", "most", "per hour"].map((head) => head.padStart(12))].join(""),
+    ["resource".padEnd(12), "node".padEnd(12), ...COLUMNS.map((head) => head.padStart(11))].join(""),
     ...rows,
   ];
 }

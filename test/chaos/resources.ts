@@ -17,8 +17,8 @@ const WARM = 0.25;
 export interface Course {
   readonly node: string;
   readonly resource: Resource;
-  readonly first: number;
-  readonly last: number;
+  /** At the beginning, after each quarter, and so at the end. */
+  readonly quarters: readonly number[];
   readonly most: number;
   readonly perHour: number;
   /** What the line rises from the time it is warm to the end. */
@@ -79,8 +79,7 @@ function course(node: string, resource: Resource, points: readonly Point[]): Cou
   return {
     node,
     resource,
-    first: points[0]?.value ?? 0,
-    last: last?.value ?? 0,
+    quarters: [0, 1, 2, 3, 4].map((quarter) => points[Math.floor((quarter / 4) * (points.length - 1))]?.value ?? 0),
     most: Math.max(0, ...points.map(({ value }) => value)),
     perHour,
     growth: (perHour * span) / 3_600_000,

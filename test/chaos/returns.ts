@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { isMeshError } from "../../src/core/errors.ts";
 import type { MeshNode } from "../../src/node/api.ts";
 
@@ -5,18 +6,21 @@ const PATIENCE = 120_000;
 
 /** How long it takes from a node's return until it answers across the mesh. */
 export class Returns {
-  /** Milliseconds of each. */
-  readonly times: number[] = [];
+  /** Milliseconds of each: of nodes whose lines were whole, and of those that had one that was not. */
+  readonly whole: number[] = [];
+  readonly hurt: number[] = [];
   readonly #from: MeshNode;
   readonly #stop = new AbortController();
   readonly #under = new Set<Promise<void>>();
 
   constructor(from: MeshNode) {
     this.#from = from;
+    // Many wait at once, all for the same end.
+    setMaxListeners(0, this.#stop.signal);
   }
 
-  watch(id: string): void {
-    const promise = this.#watch(id).finally(() => this.#under.delete(promise));
+  watch(id: string, whole: boolean): void {
+    const promise = this.#watch(id, whole ? this.whole : this.hurt).finally(() => this.#under.delete(promise));
     this.#under.add(promise);
   }
 
@@ -26,9 +30,9 @@ export class Returns {
     await Promise.all(this.#under);
   }
 
-  async #watch(id: string): Promise<void> {
+  async #watch(id: string, times: number[]): Promise<void> {
     const milliseconds = await answers(this.#from, id, PATIENCE, this.#stop.signal);
-    if (milliseconds !== undefined) this.times.push(milliseconds);
+    if (milliseconds !== undefined) times.push(milliseconds);
   }
 }
 
