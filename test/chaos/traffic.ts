@@ -51,6 +51,8 @@ export class Traffic {
   readonly #under = new Map<Sent, Promise<void>>();
   readonly #works = new Map<Sent, Work>();
   #timer: NodeJS.Timeout | undefined;
+  /** What ends from now on, as the sender closes, ends too late. */
+  #settled = false;
 
   constructor(options: TrafficOptions) {
     this.#options = options;
@@ -81,6 +83,7 @@ export class Traffic {
     await Promise.race([Promise.all(this.#under.values()), late]);
     clearTimeout(timer);
     for (const [sent, { state, node }] of this.#works) sent.why = `${state} at ${node}`;
+    this.#settled = true;
   }
 
   #next(): void {
@@ -124,6 +127,7 @@ export class Traffic {
       sent.outcome = answer(text) ? "done" : "wrong";
       if (sent.outcome === "wrong") sent.why = text.slice(0, 200);
     } catch (error) {
+      if (this.#settled) return;
       sent.why = isMeshError(error) ? error.code : String(error);
       sent.outcome = outcomeOf(sent.why);
     }
