@@ -12,7 +12,7 @@ export class Rows {
   owner: (NodeRecord | undefined)[] = [];
   /** Which of this node's edges the way begins with, as they were numbered then. */
   edge = new Int32Array(0);
-  /** In thousandths; NaN where the record was changed since. */
+  /** In thousandths. */
   cost = new Float64Array(0);
   hops = new Int32Array(0);
 

@@ -50,15 +50,9 @@ export class Table {
     self.cost = 0;
   }
 
-  /** A link is gone: nothing may go over it from here on, even before the paths are computed anew. */
+  /** A link is gone: nothing may go over it from here on, even before the paths are computed anew. It never comes back under its number. */
   invalidate(link: LinkId): void {
-    const { records } = this.#database.graph;
-    for (let at = 0; at < records.length; at++) {
-      const record = records[at];
-      if (record?.nextLink !== link) continue;
-      record.nextLink = NO_LINK;
-      this.#rows.cost[at] = Number.NaN;
-    }
+    for (const record of this.#database.graph.records) if (record?.nextLink === link) record.nextLink = NO_LINK;
   }
 
   /** A node is gone. */

@@ -69,7 +69,9 @@ describe("Routing over random meshes", () => {
     }
   });
 
-  it("reaches everything, without loops, 5 s after cuts, crashes, restarts and lost disks, and has the true routes once no link is damped", () => {
+  it("reaches everything, without loops, 5 s after cuts, crashes, restarts and lost disks, and has the true routes once no link is damped", {
+    timeout: 60_000,
+  }, () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const mesh = randomMesh(seed);
       mesh.run(3_000);
@@ -108,7 +110,7 @@ describe("Routing over random meshes", () => {
     expect(mesh.frames).toBeGreaterThan(frames);
   });
 
-  it("heals a partition of 50 nodes within 5 s", () => {
+  it("heals a partition of 50 nodes within 5 s", { timeout: 60_000 }, () => {
     const mesh = new FakeMesh({ seed: 5, delay: (random) => 1 + 10 * random() });
     for (let i = 0; i < 50; i++) mesh.add(`n${i}`);
     const bridges: Cable[] = [];
