@@ -133,6 +133,7 @@ export class Delivery {
   routesChanged(now: Instant): void {
     this.origin.routesChanged(now);
     this.destination.routesChanged(now);
+    this.relay.routesChanged(now);
     this.drain();
   }
 
@@ -243,7 +244,7 @@ export class Delivery {
         return this.destination.onConfirm(id);
       case FRAME.custody: {
         const asked = (view.getUint8(start + OFFSET.flags) & FLAG.probe) !== 0;
-        return this.relay.onCustody(now, id, sourceOf(view, start), asked);
+        return this.relay.onCustody(now, id, sourceOf(view, start), view.getUint32(start + OFFSET.auxiliary), asked);
       }
     }
   }

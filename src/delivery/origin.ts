@@ -39,6 +39,7 @@ import { Whereabouts } from "./whereabouts.ts";
 export class Origin {
   /** The streams of what was accepted. */
   readonly following: Following;
+  readonly #self: NodeId;
   readonly #port: DeliveryPort;
   readonly #frames: Frames;
   readonly #acks: AckQueue;
@@ -53,6 +54,7 @@ export class Origin {
   #sending: Conversation | undefined;
 
   constructor(options: { readonly self: NodeId; readonly parks: boolean; readonly retention: Millis }, rooms: OriginRooms) {
+    this.#self = options.self;
     this.#port = rooms.port;
     this.#frames = rooms.frames;
     this.#acks = rooms.acks;
@@ -298,12 +300,15 @@ export class Origin {
     // The cancel may have come by there before the message did.
     if (conversation.cancelled !== undefined) return this.#sendCancel(conversation);
     const first = conversation.parkedAt !== node;
+    // It is left to one node at a time: this is word of an earlier stay, or of a later one while `released` is on its way.
+    if (first && conversation.custody) return;
     conversation.phase = "parked";
     conversation.parkedAt = node;
     if (!conversation.durable && conversation.copies === 1) {
-      if (!conversation.custody || first) conversation.wait = CUSTODY.first;
+      if (!conversation.custody) conversation.wait = CUSTODY.first;
+      if (node !== this.#self) this.#unpark(conversation);
       conversation.custody = true;
-      this.#frames.send({ kind: FRAME.custody, to: hashNodeId(node), id: conversation.id });
+      this.#leaveTo(node, conversation, 0);
     }
     const end = conversation.expiresAt + GRACE;
     this.#timers.set(conversation.id, conversation.custody ? Math.min(end, now + conversation.wait) : end);
@@ -312,9 +317,15 @@ export class Origin {
 
   /** Asks the node that was left with the message whether it still has it. */
   #dueCustody(now: Instant, conversation: Conversation, node: NodeId): void {
-    this.#frames.send({ kind: FRAME.custody, to: hashNodeId(node), id: conversation.id, flags: FLAG.probe });
+    this.#leaveTo(node, conversation, FLAG.probe);
     conversation.wait = Math.min(CUSTODY.most, conversation.wait * 2);
     this.#timers.set(conversation.id, Math.min(now + conversation.wait, conversation.expiresAt));
+  }
+
+  /** To that node in its present life: the next one cannot know whether the message was bound and sent on before. */
+  #leaveTo(node: NodeId, { id }: Conversation, flags: number): void {
+    const to = hashNodeId(node);
+    this.#frames.send({ kind: FRAME.custody, to, id, flags, auxiliary: this.#port.lifeOf(to.high, to.low) });
   }
 
   /** The node that was left with the message has it no more: it may have sent it on, bound to a life that is not known here. */
@@ -343,8 +354,8 @@ export class Origin {
 
   #stale(now: Instant, conversation: Conversation, receipt: { readonly life: number; readonly resent: boolean }): void {
     if (conversation.phase === "accepted" || conversation.phase === "attaching") return;
-    // An answer to an older copy, which tells nothing new.
-    if (receipt.life === conversation.bound) return;
+    // An answer to an older copy, which tells nothing new; or to another than the one that was left elsewhere, which is bound there.
+    if (receipt.life === conversation.bound || conversation.custody) return;
     const neverBegan = !conversation.released && (conversation.bound === 0 || (conversation.copies <= 1 && !receipt.resent));
     if (!neverBegan) {
       const message = `${conversation.node} restarted before it answered; whether the work had begun is not known`;

@@ -23,6 +23,8 @@ export interface Parked {
   readonly source: NodeHash;
   readonly destination: NodeHash;
   readonly size: number;
+  /** It is not the first copy that its origin has sent. */
+  readonly resent: boolean;
   expiresAt: Instant;
   /** Its origin has left it to this node. */
   custody: boolean;
@@ -318,6 +320,7 @@ export class ParkQueue {
       source: { high: view.getUint32(OFFSET.source), low: view.getUint32(OFFSET.source + 4) },
       destination,
       size: frame.length,
+      resent: (view.getUint8(OFFSET.flags) & FLAG.resent) !== 0,
       expiresAt: now + ttl,
       custody: false,
       stored: false,

@@ -24,17 +24,21 @@ export interface RelayCounts {
 export class Relay {
   readonly counts: RelayCounts = { forwarded: 0, forwardedBytes: 0, hopLimit: 0, noRoute: 0 };
   readonly #self: NodeId;
+  readonly #life: number;
   readonly #parks: boolean;
   readonly #port: DeliveryPort;
   readonly #frames: Frames;
   readonly #park: ParkQueue;
   readonly #echo: Echo;
+  /** What waited here when this life began, and its origin could not be told yet. */
+  readonly #untold = new Set<Parked>();
 
   constructor(
-    options: { readonly self: NodeId; readonly parks: boolean },
+    options: { readonly self: NodeId; readonly life: number; readonly parks: boolean },
     rooms: { readonly port: DeliveryPort; readonly frames: Frames; readonly park: ParkQueue; readonly echo: Echo },
   ) {
     this.#self = options.self;
+    this.#life = options.life;
     this.#parks = options.parks;
     this.#port = rooms.port;
     this.#frames = rooms.frames;
@@ -85,20 +89,31 @@ export class Relay {
     this.#frames.send({ kind: FRAME.notice, to: parked.source, id: parked.id }, encodeNotice({ type: "failed", node: this.#self, error }));
   }
 
-  /** The origin of a message leaves it to this node; `asked`: and wants to know whether it is here. */
-  onCustody(now: Instant, id: MessageId, origin: NodeHash, asked: boolean): void {
+  /** The origin of a message leaves it to this node in this life (0: it does not know which); `asked`: and wants to know whether it is here. */
+  onCustody(now: Instant, id: MessageId, origin: NodeHash, life: number, asked: boolean): void {
     const parked = this.#park.find(id);
-    if (parked === undefined || parked.source.high !== origin.high || parked.source.low !== origin.low) {
-      if (asked) this.#frames.send({ kind: FRAME.notice, to: origin, id }, encodeNotice({ type: "missing", node: this.#self }));
+    const missing = parked === undefined || parked.source.high !== origin.high || parked.source.low !== origin.low;
+    // What was said to an earlier life does not hold, nor of a message that was sent again since.
+    if (missing || parked.resent || (life !== 0 && life !== this.#life)) {
+      if (asked || !missing) this.#frames.send({ kind: FRAME.notice, to: origin, id }, encodeNotice({ type: "missing", node: this.#self }));
       return;
     }
     parked.custody = true;
     if (asked && parked.stored) this.#tellParked(now, parked);
   }
 
-  /** Says again what waits here, after a restart. */
+  /** Says again what waits here, after a restart: to each origin as soon as there is a way. */
   announce(now: Instant): void {
-    for (const parked of this.#park.list()) this.#tellParked(now, parked);
+    for (const parked of this.#park.list()) this.#untold.add(parked);
+    this.routesChanged(now);
+  }
+
+  routesChanged(now: Instant): void {
+    for (const parked of this.#untold) {
+      if (!parked.gone && !this.#port.hasRoute(parked.source.high, parked.source.low)) continue;
+      this.#untold.delete(parked);
+      if (!parked.gone) this.#tellParked(now, parked);
+    }
   }
 
   #wait(now: Instant, bytes: Uint8Array, view: DataView, start: number, end: number): void {

@@ -33,11 +33,25 @@ export class Faults {
     for (let at = from; at < until; at += pause * (0.3 + 1.4 * random())) clock.at(at, () => this.#strike());
   }
 
+  /** A node with a long history loses its disk: what it says now is older than what all others know of it. */
+  relapse(node: SimNode): void {
+    for (let life = 0; life < 3; life++) {
+      this.#world.bereave(node, false);
+      node.crash(false);
+      node.start();
+      this.#world.clock.runUntil(this.#world.clock.now + 600);
+    }
+    this.#world.bereave(node, true);
+    node.crash(true);
+    node.start();
+  }
+
   /** Everything works again, and every node runs. */
   heal(): void {
     const { nodes, network, tell } = this.#world;
     this.#over = true;
     tell("all heals");
+    network.losses = 0;
     network.doubles = 0;
     network.shuffles = 0;
     for (const a of nodes) {

@@ -21,6 +21,8 @@ export interface Sent {
   ending: string | undefined;
   /** In which life of its sender. */
   endedIn: number;
+  /** Its sender's disk failed at that moment. */
+  shaky: boolean;
   cancelled: boolean;
   /** The sender's process died before it heard the end, and left nothing on disk: nobody waits any more. */
   orphan: boolean;
@@ -37,10 +39,19 @@ export class Ledger {
     this.#tell = tell;
   }
 
-  add(facts: Omit<Sent, "accepted" | "dispatches" | "ending" | "endedIn" | "cancelled" | "orphan">): void {
+  add(facts: Omit<Sent, "accepted" | "dispatches" | "ending" | "endedIn" | "shaky" | "cancelled" | "orphan">): void {
     const { id, from, to, durable, bytes } = facts;
     this.#tell(`${from.id} sends ${short(id)} to ${to}, ${bytes} bytes${durable ? ", durably" : ""}`);
-    this.sent.set(id, { ...facts, accepted: false, dispatches: 0, ending: undefined, endedIn: 0, cancelled: false, orphan: false });
+    this.sent.set(id, {
+      ...facts,
+      accepted: false,
+      dispatches: 0,
+      ending: undefined,
+      endedIn: 0,
+      shaky: false,
+      cancelled: false,
+      orphan: false,
+    });
   }
 
   violation(rule: string, what: string): void {
@@ -102,11 +113,15 @@ export class Ledger {
     }
     sent.ending = how;
     sent.endedIn = sent.from.starts;
+    sent.shaky = sent.from.store.stats.state !== "ok";
   }
 
-  /** A sender that died right after it was told may hear again, in its next life, of what was accepted; never of what was not. */
+  /**
+   * A sender that died right after it was told may hear again, in its next life, of what was accepted; never of what was not, unless its
+   * disk could not be written to either.
+   */
   #toldAnew(sent: Sent): boolean {
-    return sent.durable && sent.accepted && sent.from.starts > sent.endedIn;
+    return sent.durable && (sent.accepted || sent.shaky) && sent.from.starts > sent.endedIn;
   }
 }
 

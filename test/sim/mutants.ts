@@ -29,14 +29,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/routing/self.ts",
     find: "    if (this.#above === undefined || compareVersions(version, this.#above) > 0) {",
     put: "    if (order < 0) {",
-    mode: "both",
+    mode: "liveness",
   },
   {
     name: "R5: an edge counts where both ends list it",
     file: "src/routing/graph.ts",
-    find: "if (back === 0) continue;",
-    put: "",
-    mode: "both",
+    find: "  update(record: NodeRecord): void {\n    this.#disconnect(record);",
+    put: "  update(record: NodeRecord): void {",
+    mode: "liveness",
   },
   {
     name: "R5: of two costs the greater counts",
@@ -61,10 +61,17 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "what is unanswered is sent again",
+    file: "src/delivery/origin.ts",
+    find: "      return this.#dueCustody(now, conversation, parkedAt);\n    this.#out.dispatch(now, conversation);",
+    put: "      return this.#dueCustody(now, conversation, parkedAt);\n    if (conversation.copies === 0) this.#out.dispatch(now, conversation);",
+    mode: "liveness",
+  },
+  {
+    name: "what is unanswered is sent again by a timer, also where no route has changed",
     file: "src/delivery/dispatch.ts",
     find: "this.#timers.set(conversation.id, Math.min(now + conversation.wait, Math.max(now, conversation.expiresAt + GRACE)));",
     put: "this.#timers.set(conversation.id, Math.max(now, conversation.expiresAt + GRACE));",
-    mode: "both",
+    mode: "liveness",
   },
   {
     name: "a message that was here runs no second time",

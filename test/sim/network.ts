@@ -21,7 +21,8 @@ export class SimNetwork {
   readonly #listeners = new Map<string, (pipe: Pipe) => void>();
   readonly #pipes = new Map<string, Set<SimPipe>>();
   readonly #frozen = new Set<string>();
-  /** Which share of the routed frames arrives twice, and which arrives late, behind others. */
+  /** Which share of the routed frames is dropped on the way, arrives twice, arrives late, behind others. */
+  losses = 0;
   doubles = 0;
   shuffles = 0;
   /** Each frame as it leaves a host; it must not be changed. */

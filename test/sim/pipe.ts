@@ -5,8 +5,8 @@ import { FrameParser } from "../../src/wire/parser.ts";
 import type { SimNetwork } from "./network.ts";
 
 /**
- * One end of a connection between two hosts. Bytes of one way keep their order, as TCP's do; routed frames may be doubled or held back
- * on the way, as a mesh of many paths does to them.
+ * One end of a connection between two hosts. Bytes of one way keep their order, as TCP's do; routed frames may be lost, doubled or held
+ * back on the way, as relays and a mesh of many paths do to them.
  */
 export class SimPipe implements Pipe {
   readonly remote: string;
@@ -92,9 +92,10 @@ export class SimPipe implements Pipe {
     const frame = bytes.slice(start, end);
     this.#network.onFrame?.(this.host, this.peer, frame);
     const kind = frame[4] ?? 0;
-    const { doubles, shuffles } = this.#network;
-    if (kind >= FIRST_ROUTED_KIND && (doubles > 0 || shuffles > 0)) {
+    const { losses, doubles, shuffles } = this.#network;
+    if (kind >= FIRST_ROUTED_KIND && losses + doubles + shuffles > 0) {
       const { random, clock } = this.#network;
+      if (random() < losses) return;
       const late = (): void => void clock.after(random() * 2_000, () => !this.#closed && this.#send((to) => to.#deliver(frame.slice())));
       if (random() < doubles) late();
       if (random() < shuffles) return late();

@@ -52,6 +52,7 @@ export function run(scenario: Scenario): Verdict {
 /** Every fault, to the end: nothing that must never be, ever is; and nothing is overdue at a sender that runs. */
 function safety(world: World): string[] {
   const { clock, faults, random, network } = world;
+  if (random() < 0.5) network.losses = 0.03;
   if (random() < 0.5) network.doubles = 0.05;
   if (random() < 0.5) network.shuffles = 0.05;
   world.startAll(TROUBLE / 2);
@@ -69,10 +70,14 @@ function liveness(world: World): string[] {
   const expect = (what: string, wrong: readonly string[]): void => {
     if (wrong.length > 0) problems.push(`${what}: ${wrong.slice(0, 3).join("; ")} (${wrong.length})`);
   };
+  if (random() < 0.5) world.network.losses = 0.1;
   world.startAll(10_000);
   world.sendBetween(500, 20_000, 20, 90_000);
   faults.plan(2_000, 15_000);
-  clock.runUntil(20_000);
+  clock.runUntil(18_000);
+  const unlucky = nodes[world.below(nodes.length)];
+  if (unlucky !== undefined && random() < 0.5) faults.relapse(unlucky);
+  clock.runUntil(21_000);
   faults.heal();
   expect("not linked again after healing", settle(world, nodes));
   expect("I4 after healing", wrongRoutes(nodes));

@@ -71,7 +71,9 @@ export function wrongRoutes(nodes: readonly SimNode[]): string[] {
 /** A node uses a link of its own at once, also one that it does not advertise as it flaps (R11). */
 function withOwnLinks(graph: Graph, node: SimNode): Graph {
   const own = new Map(graph.get(node.id));
-  for (const { peer, cost, adjacent } of node.engine?.links.list() ?? []) if (adjacent && !own.has(peer)) own.set(peer, cost);
+  for (const { peer, cost, adjacent } of node.engine?.links.list() ?? [])
+    if (adjacent && !own.has(peer))
+      own.set(peer, Math.max(cost, node.engine?.routing.advertisement(peer)?.links.find((link) => link.peer === node.id)?.cost ?? 0));
   return new Map([...graph, [node.id, own]]);
 }
 

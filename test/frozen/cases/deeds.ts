@@ -20,6 +20,13 @@ interface Situation {
   deed(net: Net, hearer: Peer): unknown;
 }
 
+function released(net: Net): unknown {
+  net.routes({ open: ["x>b"] });
+  net.run(10);
+  const notice = net.over("x>a", FRAME.notice).at(-1);
+  return notice === undefined ? undefined : decodeNotice(notice.frame.subarray(ROUTED_HEADER)).type;
+}
+
 const SITUATIONS: readonly Situation[] = [
   {
     name: "confirm",
@@ -46,12 +53,22 @@ const SITUATIONS: readonly Situation[] = [
       return a.send("b");
     },
     hearer: "x",
-    deed: (net) => {
-      net.routes({ open: ["x>b"] });
-      net.run(10);
-      const notice = net.over("x>a", FRAME.notice).at(-1);
-      return notice === undefined ? undefined : decodeNotice(notice.frame.subarray(ROUTED_HEADER)).type;
+    deed: released,
+  },
+  {
+    name: "custody-any-life",
+    means: "the origin leaves a parked message to its keeper, in whatever life that is",
+    kind: FRAME.custody,
+    value: "released",
+    nodes: ["a", "x", "b"],
+    prepare: (net, a) => {
+      a.believes = { life: 0 };
+      net.via.set("a>b", "x");
+      net.cut.add("x>b");
+      return a.send("b");
     },
+    hearer: "x",
+    deed: released,
   },
   {
     name: "attach",

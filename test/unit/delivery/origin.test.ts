@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { MeshError } from "../../../src/core/errors.ts";
+import { nodeId } from "../../../src/core/ids.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
 import { layFrame } from "../../../src/wire/message.ts";
 import { FLAG, FRAME, OFFSET, writeRoutedHeader } from "../../../src/wire/frame.ts";
 import { writeMessageId } from "../../../src/wire/message-id.ts";
-import { decodeNotice, encodeError } from "../../../src/wire/outcome.ts";
+import { decodeNotice, encodeError, encodeNotice } from "../../../src/wire/outcome.ts";
 import { Net } from "./harness.ts";
 
 const CANCELLED = new MeshError("CANCELLED", "no longer wanted");
@@ -170,6 +171,72 @@ describe("Origin: without a route", () => {
     expect(notices[2]).toMatchObject({ life: 2 });
     expect(net.over("x>b", FRAME.message).map(({ auxiliary, flags }) => [auxiliary, flags])).toEqual([[2, 0]]);
     expect(a.told).toEqual(["parked x", "accepted", "end"]);
+  });
+
+  it("leaves a message to one node alone: what waits here of it is taken back", () => {
+    const net = new Net(["a", "x", "b"]);
+    net.via.set("a>b", "x");
+    net.cut.add("x>b");
+    net.delay.set("x>a", 3_000);
+    const a = net.node("a");
+    a.send("b");
+    net.run(500);
+    net.routes({ cut: ["a>x"] });
+    net.run(2_000);
+    expect(a.delivery.park.messages).toBe(1);
+    net.cut.delete("a>x");
+    net.run(2_000);
+    expect(a.delivery.park.messages).toBe(0);
+    expect([...net.node("x").delivery.park.list()].map(({ custody }) => custody)).toEqual([true]);
+    // Here it finds b's first life, there it would find the second.
+    net.via.delete("a>b");
+    net.routes({});
+    net.run(1_000);
+    net.node("b").restart();
+    net.run(100);
+    net.routes({ open: ["x>b"] });
+    net.run(20_000);
+    expect(net.node("b").requests).toHaveLength(1);
+    expect(a.told.filter((what) => what === "accepted")).toHaveLength(1);
+  });
+
+  it("leaves it to nobody else while it is left to one, whatever comes late", () => {
+    const net = new Net(["a", "x", "y", "b"]);
+    net.via.set("a>b", "x");
+    net.cut.add("x>b");
+    const a = net.node("a");
+    const id = a.send("b");
+    net.run(100);
+    const late = layFrame(encodeNotice({ type: "parked", node: nodeId("y"), ttl: 1_000 }));
+    const { high, low } = hashNodeId("a");
+    const header = { flags: 0, hops: 0, sourceHigh: 0, sourceLow: 0, ttl: 0, auxiliary: 0 };
+    writeRoutedHeader(new DataView(late.buffer), 0, late.length, {
+      ...header,
+      kind: FRAME.notice,
+      destinationHigh: high,
+      destinationLow: low,
+    });
+    writeMessageId(late, OFFSET.id, id);
+    a.receive(late);
+    net.run(100);
+    expect(net.over("a>y", FRAME.custody)).toEqual([]);
+    a.act((delivery) => delivery.restarted(net.clock.now, nodeId("y")));
+    net.run(10_000);
+    expect(net.over("a>x", FRAME.message)).toHaveLength(1);
+  });
+
+  it("is not left to the next life of the node where it waits, which does not know what became of it before", () => {
+    const net = new Net(["a", "x", "b"]);
+    net.via.set("a>b", "x");
+    net.cut.add("x>b");
+    net.delay.set("a>x", 500);
+    net.node("a").send("b");
+    net.run(520);
+    // The custody is on its way to a life that is over when it arrives.
+    net.node("x").restart();
+    net.run(492);
+    expect(net.over("x>a", FRAME.notice).map(({ frame }) => decodeNotice(frame.subarray(48)).type)).toEqual(["parked", "parked", "missing"]);
+    expect([...net.node("x").delivery.park.list()].map(({ custody }) => custody)).toEqual([false]);
   });
 
   it("asks the node where it waits, and sends it again itself when it is not there any more", () => {
