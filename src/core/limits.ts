@@ -38,6 +38,8 @@ export const LIMITS = {
   strangers: 64,
   strangersPerAddress: 8,
   directive: 256,
+  /** Durable messages that a destination remembers on disk, each for its time to live. */
+  journaled: 1_000_000,
   /** Responses kept after the sender has acknowledged them, per work and in all. */
   retainedPerWork: 1 * MiB,
   retained: 64 * MiB,

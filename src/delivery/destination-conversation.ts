@@ -1,6 +1,6 @@
 import type { MeshError } from "../core/errors.ts";
 import type { MessageId } from "../core/ids.ts";
-import type { Millis } from "../core/instant.ts";
+import type { Instant, Millis } from "../core/instant.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { NodeHash } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
@@ -22,6 +22,8 @@ export interface Conversation {
   readonly durable: boolean;
   readonly hold: boolean;
   readonly frame: Uint8Array | undefined;
+  /** When no copy of it can come any more. */
+  readonly until: Instant;
   phase: DestinationPhase;
   error: MeshError | undefined;
   /** Of an earlier life: its stream starts over, so whoever has read some of the former one is told this instead. */
@@ -47,6 +49,7 @@ export function newConversation(facts: {
   durable: boolean;
   hold: boolean;
   frame: Uint8Array | undefined;
+  until: Instant;
   streamed: boolean;
 }): Conversation {
   const up = facts.streamed ? new StreamReceiver() : undefined;
@@ -57,6 +60,7 @@ export function newConversation(facts: {
     durable: facts.durable,
     hold: facts.hold,
     frame: facts.frame,
+    until: facts.until,
     phase: "offered",
     error: undefined,
     interrupted: undefined,

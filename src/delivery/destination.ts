@@ -18,7 +18,7 @@ import { type Frames, RERUN } from "./frames.ts";
 import { Journal } from "./journal.ts";
 import type { DeliveryPort, DestinationEvents, ResponseFacts } from "./ports.ts";
 import { Retention } from "./retention.ts";
-import { SeenWindow } from "./seen-window.ts";
+import { SeenWindow, SLACK } from "./seen-window.ts";
 import type { StreamReceiver } from "./stream-receiver.ts";
 
 const SETTLE = 100;
@@ -99,11 +99,13 @@ export class Destination {
     }
     const hold = (header.flags & FLAG.hold) !== 0;
     const streamed = (header.flags & FLAG.streamed) !== 0;
-    const conversation = this.#open({ id, peer, durable, hold, frame: durable ? frame.slice(start, end) : undefined, streamed });
+    const until = now + header.ttl + SLACK;
+    const conversation = this.#open({ id, peer, durable, hold, frame: durable ? frame.slice(start, end) : undefined, until, streamed });
     if (this.#cancelledEarly.delete(id))
       return this.refuse(now, id, new MeshError("CANCELLED", "the sender cancelled it before it arrived"));
     const request = { id, ...body, streamed, durable, hold };
     if (!durable) return this.#events.onRequest(request);
+    if (this.#journal.size >= LIMITS.journaled) return this.refuse(now, id, journalFull(this.#journal.size));
     conversation.phase = "journaling";
     this.#journal.put(id, conversation.frame ?? frame.slice(start, end), false, (error) => {
       if (this.#conversations.get(id) !== conversation || conversation.phase !== "journaling") return;
@@ -311,12 +313,15 @@ export class Destination {
   }
 
   nextWake(): Instant | undefined {
-    const times = [this.#timers.next(), this.#seen.nextWake(), this.#retention.nextWake()].filter((at) => at !== undefined);
+    const times = [this.#timers.next(), this.#seen.nextWake(), this.#retention.nextWake(), this.#journal.nextWake()].filter(
+      (at) => at !== undefined,
+    );
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
   wake(now: Instant): void {
     this.#seen.wake(now);
+    this.#journal.wake(now);
     for (const [id, until] of this.#cancelledEarly) {
       if (until > now) break;
       this.#cancelledEarly.delete(id);
@@ -355,7 +360,8 @@ export class Destination {
     const body = readMessage(frame, 0, frame.length);
     const streamed = (flags & FLAG.streamed) !== 0;
     this.#seen.add(id, 0, now + Math.max(ttl, 0));
-    const conversation = this.#open({ id, peer, durable: true, hold: false, frame, streamed });
+    const until = now + Math.max(ttl, 0) + SLACK;
+    const conversation = this.#open({ id, peer, durable: true, hold: false, frame, until, streamed });
     if (!ended && !streamed && this.#events.isIdempotent(body.directive)) {
       // Its responses may differ from those of the first run: they are another stream.
       conversation.generation = RERUN | (this.#life & ~RERUN & 0xffff);
@@ -455,7 +461,7 @@ export class Destination {
     this.#timers.delete(id);
     this.#dirty.delete(conversation);
     this.#stalled.delete(conversation);
-    if (conversation.durable) this.#journal.remove(id);
+    if (conversation.durable) this.#journal.release(id, conversation.until);
     return true;
   }
 
@@ -482,4 +488,8 @@ export class Destination {
   #reset(to: NodeHash, id: MessageId, error: MeshError): void {
     this.#frames.send({ kind: FRAME.reset, to, id }, encodeError(error));
   }
+}
+
+function journalFull(messages: number): MeshError {
+  return new MeshError("STORE_FULL", `${messages} durable messages are remembered here, and no more may`, { data: { messages } });
 }

@@ -1,6 +1,7 @@
+import { Deadlines } from "../core/deadlines.ts";
 import type { MeshError } from "../core/errors.ts";
 import type { MessageId } from "../core/ids.ts";
-import type { Millis } from "../core/instant.ts";
+import type { Instant, Millis } from "../core/instant.ts";
 import { OFFSET, ROUTED_HEADER } from "../wire/frame.ts";
 import { readMessageId } from "../wire/message-id.ts";
 import type { Deletions } from "./deletions.ts";
@@ -22,6 +23,8 @@ export interface Journaled {
 export class Journal {
   readonly #port: DeliveryPort;
   readonly #deletions: Deletions;
+  readonly #kept = new Set<MessageId>();
+  readonly #until = new Deadlines<MessageId>();
 
   constructor(port: DeliveryPort, deletions: Deletions) {
     this.#port = port;
@@ -32,11 +35,32 @@ export class Journal {
     const value = new Uint8Array(ENVELOPE + frame.length);
     value[0] = ended ? 1 : 0;
     value.set(frame, ENVELOPE);
+    this.#kept.add(id);
     this.#port.records.write([{ type: "put", key: PREFIX + id, value }], done);
   }
 
+  /** How many messages are on disk, or on their way there. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
   remove(id: MessageId): void {
+    this.#kept.delete(id);
+    this.#until.delete(id);
     this.#deletions.delete([PREFIX + id]);
+  }
+
+  /** Nobody asks for it any more; but until then a copy may still come, also to a later life, and must not run. */
+  release(id: MessageId, until: Instant): void {
+    if (this.#kept.has(id)) this.#until.set(id, until);
+  }
+
+  nextWake(): Instant | undefined {
+    return this.#until.next();
+  }
+
+  wake(now: Instant): void {
+    for (let id = this.#until.take(now); id !== undefined; id = this.#until.take(now)) this.remove(id);
   }
 
   restore(done: (error: MeshError | undefined, entries: readonly Journaled[]) => void, from = PREFIX, found: Journaled[] = []): void {
@@ -50,6 +74,8 @@ export class Journal {
 
   #read(value: Uint8Array): Journaled {
     const frame = value.slice(ENVELOPE);
-    return { id: readMessageId(frame, OFFSET.id), frame, ended: value[0] === 1, ttl: new DataView(frame.buffer).getUint32(OFFSET.ttl) };
+    const id = readMessageId(frame, OFFSET.id);
+    this.#kept.add(id);
+    return { id, frame, ended: value[0] === 1, ttl: new DataView(frame.buffer).getUint32(OFFSET.ttl) };
   }
 }

@@ -6,7 +6,7 @@ import { counterOf, laneOf } from "./message-ids.ts";
 const LANES = 65_536;
 const SPAN = 1 << 17;
 /** Copies that are on the way have more time left than their origin gives them; and a lane's end need not move with each message. */
-const SLACK = 30_000;
+export const SLACK = 30_000;
 
 interface Seen {
   floor: number;

@@ -182,10 +182,26 @@ describe("Destination: durable work", () => {
     expect(records(a.received(id))).toMatchObject([{ type: "end", end: { state: "failed", error: { code: "RESPONSES_GONE" } } }]);
   });
 
-  it("leaves the journal when its responses are no longer kept", () => {
+  it("stays in the journal for its time to live, however short its responses are kept: no copy runs in a later life", () => {
     const net = new Net(["a", "b"], { retention: 5_000 });
-    net.node("a").send("b", { durable: true });
-    net.run(1_000);
+    const { a, b } = { a: net.node("a"), b: net.node("b") };
+    net.lose = ({ from }) => from === "b";
+    a.send("b", { durable: true, ttl: 3_600_000 });
+    net.run(10_000);
+    expect(b.delivery.destination.size).toBe(0);
+    b.restart({ off: 100 });
+    net.lose = () => false;
+    net.run(60_000);
+    expect(b.requests).toHaveLength(1);
+    expect(a.told).toEqual(["accepted", "end"]);
+    net.run(3_700_000);
+    expect(b.kept).toBe(0);
+  });
+
+  it("leaves the journal when its responses are no longer kept and no copy can come any more", () => {
+    const net = new Net(["a", "b"], { retention: 5_000 });
+    net.node("a").send("b", { durable: true, ttl: 1_000 });
+    net.run(30_000);
     expect(net.node("b").kept).toBe(1);
     net.run(5_000);
     expect(net.node("b").kept).toBe(0);

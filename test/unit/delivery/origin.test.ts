@@ -235,7 +235,11 @@ describe("Origin: without a route", () => {
     // The custody is on its way to a life that is over when it arrives.
     net.node("x").restart();
     net.run(492);
-    expect(net.over("x>a", FRAME.notice).map(({ frame }) => decodeNotice(frame.subarray(48)).type)).toEqual(["parked", "parked", "missing"]);
+    expect(net.over("x>a", FRAME.notice).map(({ frame }) => decodeNotice(frame.subarray(48)).type)).toEqual([
+      "parked",
+      "parked",
+      "missing",
+    ]);
     expect([...net.node("x").delivery.park.list()].map(({ custody }) => custody)).toEqual([false]);
   });
 
