@@ -1,9 +1,14 @@
-/** A rule switched off, as an edit of the sources: `find` stands once in `file`. */
-export interface Mutant {
-  readonly name: string;
+/** An edit of the sources: `find` stands once in `file`. */
+export interface Edit {
   readonly file: string;
   readonly find: string;
   readonly put: string;
+}
+
+/** A rule switched off. */
+export interface Mutant {
+  readonly name: string;
+  readonly edits: readonly Edit[];
   /** Which runs must notice. */
   readonly mode: "safety" | "liveness" | "both";
 }
@@ -12,107 +17,148 @@ export interface Mutant {
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "R2: the epoch is raised at each start",
-    file: "src/node/life.ts",
-    find: "epoch: before.epoch + 1",
-    put: "epoch: 1",
+    edits: [{ file: "src/node/life.ts", find: "epoch: before.epoch + 1", put: "epoch: 1" }],
     mode: "both",
   },
   {
     name: "R2: the epoch is on disk before it is used",
-    file: "src/node/life.ts",
-    find: "saveLife(store, life, life.epoch, (failed) => done(failed, failed === undefined ? life : undefined));",
-    put: "saveLife(store, life, life.epoch, () => undefined);\n    done(undefined, life);",
+    edits: [
+      {
+        file: "src/node/life.ts",
+        find: "saveLife(store, life, life.epoch, (failed) => done(failed, failed === undefined ? life : undefined));",
+        put: "saveLife(store, life, life.epoch, () => undefined);\n    done(undefined, life);",
+      },
+    ],
     mode: "both",
   },
   {
     name: "R3: a node refutes what is newer than it has said",
-    file: "src/routing/self.ts",
-    find: "    if (this.#above === undefined || compareVersions(version, this.#above) > 0) {",
-    put: "    if (order < 0) {",
+    edits: [
+      {
+        file: "src/routing/self.ts",
+        find: "    if (this.#above === undefined || compareVersions(version, this.#above) > 0) {",
+        put: "    if (order < 0) {",
+      },
+    ],
     mode: "liveness",
   },
   {
     name: "R5: an edge counts where both ends list it",
-    file: "src/routing/graph.ts",
-    find: "  update(record: NodeRecord): void {\n    this.#disconnect(record);",
-    put: "  update(record: NodeRecord): void {",
+    edits: [
+      {
+        file: "src/routing/graph.ts",
+        find: "  update(record: NodeRecord): void {\n    this.#disconnect(record);",
+        put: "  update(record: NodeRecord): void {",
+      },
+    ],
     mode: "liveness",
   },
   {
     name: "R5: of two costs the greater counts",
-    file: "src/routing/graph.ts",
-    find: "const cost = Math.max(back, cursor.cost);",
-    put: "const cost = cursor.cost;",
+    edits: [{ file: "src/routing/graph.ts", find: "const cost = Math.max(back, cursor.cost);", put: "const cost = cursor.cost;" }],
     mode: "liveness",
   },
   {
     name: "R6: a new adjacency exchanges what each side lacks",
-    file: "src/routing/exchange.ts",
-    find: "if (shared(record) && !covered.has(record)) this.#queue.push(record);",
-    put: "void shared, record;",
+    edits: [
+      {
+        file: "src/routing/exchange.ts",
+        find: "if (shared(record) && !covered.has(record)) this.#queue.push(record);",
+        put: "void shared, record;",
+      },
+    ],
     mode: "liveness",
   },
   {
     name: "R7: advertisements age out",
-    file: "src/routing/database.ts",
-    find: "else if (over.push(record) === ROUTING.sweepAtOnce) break;",
-    put: "",
+    edits: [{ file: "src/routing/database.ts", find: "else if (over.push(record) === ROUTING.sweepAtOnce) break;", put: "" }],
     mode: "liveness",
   },
   {
     name: "what is unanswered is sent again",
-    file: "src/delivery/origin.ts",
-    find: "      return this.#dueCustody(now, conversation, parkedAt);\n    this.#out.dispatch(now, conversation);",
-    put: "      return this.#dueCustody(now, conversation, parkedAt);\n    if (conversation.copies === 0) this.#out.dispatch(now, conversation);",
+    edits: [
+      {
+        file: "src/delivery/origin.ts",
+        find: "      return this.#dueCustody(now, conversation, parkedAt);\n    this.#out.dispatch(now, conversation);",
+        put: "      return this.#dueCustody(now, conversation, parkedAt);\n    if (conversation.copies === 0) this.#out.dispatch(now, conversation);",
+      },
+    ],
     mode: "liveness",
   },
   {
     name: "what is unanswered is sent again by a timer, also where no route has changed",
-    file: "src/delivery/dispatch.ts",
-    find: "this.#timers.set(conversation.id, Math.min(now + conversation.wait, Math.max(now, conversation.expiresAt + GRACE)));",
-    put: "this.#timers.set(conversation.id, Math.max(now, conversation.expiresAt + GRACE));",
+    edits: [
+      {
+        file: "src/delivery/dispatch.ts",
+        find: "this.#timers.set(conversation.id, Math.min(now + conversation.wait, Math.max(now, conversation.expiresAt + GRACE)));",
+        put: "this.#timers.set(conversation.id, Math.max(now, conversation.expiresAt + GRACE));",
+      },
+    ],
     mode: "liveness",
   },
   {
     name: "a message that was here runs no second time",
-    file: "src/delivery/destination.ts",
-    find: "    const known = this.#conversations.get(id);\n    if (known !== undefined) return this.#again(known);\n    if (this.#seen.has(id)) {",
-    put: "    if (Number.isNaN(now)) {",
+    edits: [
+      {
+        file: "src/delivery/destination.ts",
+        find: "    if (known !== undefined) return this.#again(known);\n    if (this.#seen.has(id)) {",
+        put: "    if (known !== undefined && Number.isNaN(now)) {",
+      },
+      {
+        file: "src/delivery/destination.ts",
+        find: "if (!this.#seen.add(id, body.floor, now + header.ttl)) {",
+        put: "if (Number.isNaN(now)) {",
+      },
+    ],
     mode: "safety",
   },
   {
     name: "a durable message is on disk before it is offered and answered",
-    file: "src/delivery/journal.ts",
-    find: 'this.#port.records.write([{ type: "put", key: PREFIX + id, value }], done);',
-    put: 'this.#port.records.write([{ type: "put", key: PREFIX + id, value }], () => undefined);\n    done(undefined);',
+    edits: [
+      {
+        file: "src/delivery/journal.ts",
+        find: 'this.#port.records.write([{ type: "put", key: PREFIX + id, value }], done);',
+        put: 'this.#port.records.write([{ type: "put", key: PREFIX + id, value }], () => undefined);\n    done(undefined);',
+      },
+    ],
     mode: "safety",
   },
   {
     name: "what a durable message is bound to is on disk before a copy leaves",
-    file: "src/delivery/outbox.ts",
-    find: 'this.#port.records.write([{ type: "put", key: PREFIX + id, value }], done);',
-    put: "done(undefined);",
+    edits: [
+      {
+        file: "src/delivery/outbox.ts",
+        find: 'this.#port.records.write([{ type: "put", key: PREFIX + id, value }], done);',
+        put: "done(undefined);",
+      },
+    ],
     mode: "safety",
   },
   {
     name: "a copy runs only in the life, or the store, that it is bound to",
-    file: "src/delivery/destination.ts",
-    find: "if (header.auxiliary !== life &&",
-    put: "if (Number.isNaN(life) &&",
+    edits: [{ file: "src/delivery/destination.ts", find: "if (header.auxiliary !== life &&", put: "if (Number.isNaN(life) &&" }],
     mode: "safety",
   },
   {
     name: "a parked message is off the disk before it is sent on",
-    file: "src/delivery/park-queue.ts",
-    find: "      this.#port.records.write(\n        page.map",
-    put: "      ((_: unknown, after: (kept: MeshError | undefined) => void) => after(undefined))(\n        page.map",
+    edits: [
+      {
+        file: "src/delivery/park-queue.ts",
+        find: "      this.#port.records.write(\n        page.map",
+        put: "      ((_: unknown, after: (kept: MeshError | undefined) => void) => after(undefined))(\n        page.map",
+      },
+    ],
     mode: "safety",
   },
   {
     name: "the time to live goes on over a restart",
-    file: "src/delivery/park-queue.ts",
-    find: "view.getUint32(OFFSET.ttl) - this.#clock.since(parkedAt, now)",
-    put: "view.getUint32(OFFSET.ttl) + 0 * parkedAt",
+    edits: [
+      {
+        file: "src/delivery/park-queue.ts",
+        find: "view.getUint32(OFFSET.ttl) - this.#clock.since(parkedAt, now)",
+        put: "view.getUint32(OFFSET.ttl) + 0 * parkedAt",
+      },
+    ],
     mode: "safety",
   },
 ];

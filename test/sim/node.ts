@@ -39,8 +39,8 @@ export interface SimWorld {
 
 /** How long ended works are kept. */
 const RETENTION = 120_000;
-/** How often a node notes on its disk how late it is. */
-const CLOCK_TICK = 5_100;
+/** How often a node notes on its disk how late it is, and how long the disk may take for it. */
+const CLOCK_TICK = 5_000 + 1_000;
 
 /** One node of the simulation: the real engine over an imagined disk, clock and network, with a program and a worker around it. */
 export class SimNode {
@@ -269,7 +269,15 @@ export class SimNode {
 
   #newStore(): MemoryStore {
     const { clock, random } = this.#world;
-    return new MemoryStore({ schedule: (task) => void clock.after(random() * 3, () => this.#storeTask(task)) });
+    let last = 0;
+    return new MemoryStore({
+      schedule: (task) => {
+        // Mostly quick, at times a disk takes its time; always in order.
+        const takes = random() < 0.05 ? random() * 400 : random() * 3;
+        last = Math.max(last, clock.now + takes);
+        clock.at(last, () => this.#storeTask(task));
+      },
+    });
   }
 
   #storeTask(task: () => void): void {
