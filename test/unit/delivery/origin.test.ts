@@ -324,6 +324,37 @@ describe("Origin: without a route", () => {
   });
 });
 
+describe("Origin: a worker that does not come back", () => {
+  it("ends as WORK_INTERRUPTED where its worker stays out of reach for the retention time", () => {
+    const net = new Net(["a", "b"], { retention: 100_000 });
+    const { a, b } = { a: net.node("a"), b: net.node("b") };
+    b.onRequest = ({ id }) => b.delivery.destination.accept(id);
+    a.send("b");
+    net.run(100);
+    net.routes({ cut: ["a>b", "b>a"] });
+    net.run(95_000);
+    expect(a.told).toEqual(["accepted"]);
+    net.run(70_000);
+    expect(a.told).toEqual(["accepted", "WORK_INTERRUPTED"]);
+    expect(a.delivery.origin.size).toBe(0);
+  });
+
+  it("is followed on where it comes back in time", () => {
+    const net = new Net(["a", "b"], { retention: 100_000 });
+    const { a, b } = { a: net.node("a"), b: net.node("b") };
+    b.onRequest = ({ id }) => b.delivery.destination.accept(id);
+    a.send("b");
+    for (let i = 0; i < 4; i++) {
+      net.run(100);
+      net.routes({ cut: ["a>b", "b>a"] });
+      net.run(80_000);
+      net.routes({ open: ["a>b", "b>a"] });
+      net.run(40_000);
+    }
+    expect(a.told).toEqual(["accepted"]);
+  });
+});
+
 describe("Origin: ways that lead in circles", () => {
   function circle(): Net {
     const net = new Net(["a", "x", "b"]);
