@@ -15,7 +15,7 @@ import { MessageIds, type RandomBytes } from "./message-ids.ts";
 import { Origin } from "./origin.ts";
 import { Outbox } from "./outbox.ts";
 import { type Parked, ParkQueue, type ParkLimits } from "./park-queue.ts";
-import type { DeliveryPort, DestinationEvents, OriginEvents, ParkEvents } from "./ports.ts";
+import type { DeliveryPort, DestinationEvents, DiskEvents, OriginEvents, ParkEvents } from "./ports.ts";
 import { Relay, sourceOf } from "./relay.ts";
 import { StoreClock } from "./store-clock.ts";
 
@@ -39,6 +39,7 @@ export interface DeliveryHandlers {
   readonly origin: OriginEvents;
   readonly destination: DestinationEvents;
   readonly park: ParkEvents;
+  readonly disk: DiskEvents;
   readonly echo: { readonly facts: () => EchoFacts; readonly onReply: (id: MessageId, reply: EchoReply) => void };
 }
 
@@ -69,8 +70,9 @@ export class Delivery {
     this.#acks = new AckQueue(frames);
     this.#storeClock = new StoreClock(port);
     this.#deletions = new Deletions(port);
-    this.#outbox = new Outbox(port, this.#storeClock, this.#deletions);
-    this.park = new ParkQueue({ port, clock: this.#storeClock, deletions: this.#deletions }, handlers.park, options.park);
+    const disk = { port, clock: this.#storeClock, deletions: this.#deletions, events: handlers.disk };
+    this.#outbox = new Outbox(disk);
+    this.park = new ParkQueue(disk, handlers.park, options.park);
     this.echo = new Echo(options.self, frames, handlers.echo.facts);
     this.#onEchoReply = handlers.echo.onReply;
     this.relay = new Relay(options, { port, frames, park: this.park, echo: this.echo });
@@ -87,7 +89,7 @@ export class Delivery {
       port,
       frames,
       acks: this.#acks,
-      deletions: this.#deletions,
+      disk,
       events: handlers.destination,
     });
   }
@@ -197,7 +199,8 @@ export class Delivery {
     this.#storeClock.wake(now, this.park.messages > 0 || this.#outbox.size > 0);
   }
 
-  #release(parked: Parked, frame: Uint8Array): void {
+  #release(parked: Parked, frame: Uint8Array | undefined): void {
+    if (frame === undefined) return this.#isOwn(parked) ? this.origin.onMissingHere(parked) : this.relay.missing(parked);
     if (this.#isOwn(parked)) this.origin.onReleased(this.#clock(), parked, frame);
     else this.relay.release(this.#clock(), parked, frame);
   }

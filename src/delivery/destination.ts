@@ -2,7 +2,7 @@ import { Deadlines } from "../core/deadlines.ts";
 import { MeshError, toMeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
-import { LIMITS } from "../core/limits.ts";
+import { LIMITS, TIMES } from "../core/limits.ts";
 import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { Fields } from "../wire/check.ts";
@@ -12,13 +12,13 @@ import { type MessageBody, readMessage } from "../wire/message.ts";
 import { encodeError, encodeReceipt, type Receipt } from "../wire/outcome.ts";
 import { endRecord, finishRecord, recordHead, runningRecord, type WorkEnd } from "../wire/record.ts";
 import type { AckQueue } from "./ack-queue.ts";
-import type { Deletions } from "./deletions.ts";
 import { type Conversation, newConversation, RESEND } from "./destination-conversation.ts";
 import { type Frames, RERUN } from "./frames.ts";
-import { Journal } from "./journal.ts";
+import { Journal, type Journaled } from "./journal.ts";
 import type { DeliveryPort, DestinationEvents, ResponseFacts } from "./ports.ts";
 import { Retention } from "./retention.ts";
 import { SeenWindow, SLACK } from "./seen-window.ts";
+import type { Disk } from "./stored-records.ts";
 import type { StreamReceiver } from "./stream-receiver.ts";
 
 const SETTLE = 100;
@@ -33,7 +33,7 @@ export interface DestinationRooms {
   readonly port: DeliveryPort;
   readonly frames: Frames;
   readonly acks: AckQueue;
-  readonly deletions: Deletions;
+  readonly disk: Disk;
   readonly events: DestinationEvents;
 }
 
@@ -62,7 +62,7 @@ export class Destination {
     this.#frames = rooms.frames;
     this.#acks = rooms.acks;
     this.#events = rooms.events;
-    this.#journal = new Journal(rooms.port, rooms.deletions);
+    this.#journal = new Journal(rooms.disk);
     this.#retention = new Retention(options.retention);
   }
 
@@ -72,10 +72,10 @@ export class Destination {
 
   /** Takes up what the journal holds: ended work is remembered, interrupted work runs again where it may, and fails otherwise. */
   restore(clock: () => Instant, done: (error: MeshError | undefined) => void): void {
-    this.#journal.restore((error, entries) => {
-      for (const entry of entries) {
-        this.#resume(clock(), entry.id, entry.frame, entry.ended, entry.ttl);
-      }
+    this.#journal.restore((error, { entries, unreadable }) => {
+      for (const entry of entries) this.#resume(clock(), entry);
+      // Whether they ran is open, so no copy may run.
+      for (const id of unreadable) this.#seen.add(id, 0, clock() + TIMES.retention);
       done(error);
     });
   }
@@ -353,11 +353,10 @@ export class Destination {
     return conversation;
   }
 
-  #resume(now: Instant, id: MessageId, frame: Uint8Array, ended: boolean, ttl: Millis): void {
+  #resume(now: Instant, { id, frame, body, ended, ttl }: Journaled): void {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     const peer = { high: view.getUint32(16), low: view.getUint32(20) };
     const flags = view.getUint8(5);
-    const body = readMessage(frame, 0, frame.length);
     const streamed = (flags & FLAG.streamed) !== 0;
     this.#seen.add(id, 0, now + Math.max(ttl, 0));
     const until = now + Math.max(ttl, 0) + SLACK;

@@ -139,6 +139,17 @@ export class Dispatch {
     this.again(now, conversation);
   }
 
+  /** The node where it waited lost it before it was sent on: it is sent again, at the engine's next wake. */
+  afterLoss(conversation: Conversation): void {
+    if (conversation.parkedAt !== this.#self) conversation.copies = Math.max(0, conversation.copies - 1);
+    conversation.phase = "waiting";
+    conversation.parkedAt = undefined;
+    conversation.custody = false;
+    conversation.wait = RESEND.first;
+    this.#timers.set(conversation.id, -Infinity);
+    this.#port.markDirty();
+  }
+
   /** Sends what no copy can have begun of, bound to another life. */
   rebind(now: Instant, conversation: Conversation, life: number): void {
     if (conversation.durable) return this.storeFirst(now, conversation, life);

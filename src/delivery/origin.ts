@@ -197,7 +197,9 @@ export class Origin {
         conversation.bound = notice.life;
         return this.#out.onItsWay(now, conversation);
       case "missing":
-        if (conversation.parkedAt === notice.node && conversation.custody) this.#lostElsewhere(now, conversation, RESEND.first);
+        if (conversation.parkedAt !== notice.node) return;
+        if (notice.unsent) this.#out.afterLoss(conversation);
+        else if (conversation.custody) this.#lostElsewhere(now, conversation, RESEND.first);
         return;
       case "failed":
         if (isOver(now, conversation, notice.error)) this.#fail(conversation, conversation.cancelled ?? notice.error);
@@ -234,6 +236,12 @@ export class Origin {
   onLostHere(parked: Parked, error?: MeshError): void {
     const conversation = this.#live.get(parked.id);
     if (conversation !== undefined && conversation.phase !== "accepted") this.#fail(conversation, error ?? expired(conversation));
+  }
+
+  /** The disk has lost what waited here: it is sent from memory. */
+  onMissingHere({ id }: Parked): void {
+    const conversation = this.#live.get(id);
+    if (conversation?.phase === "parked") this.#out.afterLoss(conversation);
   }
 
   /** Routes changed: what is unanswered may have been lost on the old one. */

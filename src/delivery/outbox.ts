@@ -1,14 +1,12 @@
 import type { MeshError } from "../core/errors.ts";
-import { fromUtf8Lossy, utf8 } from "../core/bytes.ts";
-import type { MessageId, NodeId } from "../core/ids.ts";
+import { fromUtf8, utf8 } from "../core/bytes.ts";
+import { isNodeId, type MessageId, type NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
-import type { NodeHash } from "../core/node-hash.ts";
-import { OFFSET, ROUTED_HEADER } from "../wire/frame.ts";
+import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
+import { OFFSET } from "../wire/frame.ts";
 import { readMessage } from "../wire/message.ts";
 import { readMessageId } from "../wire/message-id.ts";
-import type { Deletions } from "./deletions.ts";
-import type { DeliveryPort } from "./ports.ts";
-import type { StoreClock } from "./store-clock.ts";
+import { type Disk, restoreRecords, viewOf, whyNoMessage } from "./stored-records.ts";
 
 const PREFIX = "outbox/";
 /** Before the frame: the age of the store at writing and the time to live, as floats; u8 length of the destination's id, and the id. */
@@ -25,15 +23,11 @@ export interface Outgoing {
 
 /** The origin's copies of durable messages, on disk from before they are sent until they are answered. */
 export class Outbox {
-  readonly #port: DeliveryPort;
-  readonly #clock: StoreClock;
-  readonly #deletions: Deletions;
+  readonly #disk: Disk;
   readonly #kept = new Set<MessageId>();
 
-  constructor(port: DeliveryPort, clock: StoreClock, deletions: Deletions) {
-    this.#port = port;
-    this.#clock = clock;
-    this.#deletions = deletions;
+  constructor(disk: Disk) {
+    this.#disk = disk;
   }
 
   /** How many messages are on disk, or on their way there. */
@@ -45,53 +39,60 @@ export class Outbox {
     const name = utf8(node);
     const value = new Uint8Array(FIXED + name.length + frame.length);
     const view = new DataView(value.buffer);
-    this.#clock.use(now);
+    this.#disk.clock.use(now);
     this.#kept.add(id);
-    view.setFloat64(0, this.#clock.age(now));
+    view.setFloat64(0, this.#disk.clock.age(now));
     view.setFloat64(8, ttl);
     view.setUint8(16, name.length);
     value.set(name, FIXED);
     value.set(frame, FIXED + name.length);
-    this.#port.records.write([{ type: "put", key: PREFIX + id, value }], done);
+    this.#disk.port.records.write([{ type: "put", key: PREFIX + id, value }], done);
   }
 
   /** `done` runs when it is off the disk, or could not be taken off. */
   remove(id: MessageId, done?: (error: MeshError | undefined) => void): void {
     this.#kept.delete(id);
-    this.#deletions.delete([PREFIX + id], done);
+    this.#disk.deletions.delete([PREFIX + id], done);
   }
 
-  restore(
-    clock: () => Instant,
-    done: (error: MeshError | undefined, entries: readonly Outgoing[]) => void,
-    from = PREFIX,
-    found: Outgoing[] = [],
-  ): void {
-    this.#port.records.scan({ from, to: `${PREFIX}~`, limit: 1000 }, (error, entries) => {
-      for (const { value } of entries)
-        if (value.length > FIXED && value.length >= FIXED + (value[16] as number) + ROUTED_HEADER) found.push(this.#read(clock(), value));
-      const last = entries.at(-1);
-      if (error !== undefined || last === undefined) return done(error, found);
-      this.restore(clock, done, `${last.key}!`, found);
-    });
+  /** Reads back what was sent and not answered; what cannot be read is reported and left out. */
+  restore(clock: () => Instant, done: (error: MeshError | undefined, entries: readonly Outgoing[]) => void): void {
+    const found: Outgoing[] = [];
+    restoreRecords(
+      this.#disk,
+      "outbox",
+      PREFIX,
+      (name, value) => {
+        const entry = this.#read(clock(), name, value);
+        if (typeof entry === "string") return entry;
+        this.#kept.add(entry.id);
+        found.push(entry);
+        return undefined;
+      },
+      (error) => done(error, found),
+    );
   }
 
-  #read(now: Instant, value: Uint8Array): Outgoing {
-    const envelope = new DataView(value.buffer, value.byteOffset, value.byteLength);
+  #read(now: Instant, name: string, value: Uint8Array): Outgoing | string {
+    if (value.length < FIXED) return "shorter than any record";
+    const envelope = viewOf(value);
     const frameAt = FIXED + envelope.getUint8(16);
+    const why = whyNoMessage(value, frameAt);
+    if (why !== undefined) return why;
     const frame = value.slice(frameAt);
-    const view = new DataView(frame.buffer);
+    const view = viewOf(frame);
     const id = readMessageId(frame, OFFSET.id);
-    this.#kept.add(id);
-    return {
-      id,
-      node: fromUtf8Lossy(value.subarray(FIXED, frameAt)) as NodeId,
-      to: { high: view.getUint32(OFFSET.destination), low: view.getUint32(OFFSET.destination + 4) },
-      frame,
-      ttl: envelope.getFloat64(8) - this.#clock.since(envelope.getFloat64(0), now),
-      directive: directiveOf(frame),
-    };
+    if (id !== name) return "another message than its key says";
+    const to = { high: view.getUint32(OFFSET.destination), low: view.getUint32(OFFSET.destination + 4) };
+    const node = fromUtf8(value.subarray(FIXED, frameAt));
+    if (!isNodeId(node) || !isSame(hashNodeId(node), to)) return "for another node than it says";
+    const ttl = envelope.getFloat64(8) - this.#disk.clock.since(envelope.getFloat64(0), now);
+    return Number.isFinite(ttl) ? { id, node, to, frame, ttl, directive: directiveOf(frame) } : "without a time to live";
   }
+}
+
+function isSame(a: NodeHash, b: NodeHash): boolean {
+  return a.high === b.high && a.low === b.low;
 }
 
 /** For the eyes of people: what cannot be read here is sent on all the same, and its destination says what is wrong. */

@@ -3,11 +3,10 @@ import type { MessageId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { type NodeHash, NodeHashMap } from "../core/node-hash.ts";
 import { Heap } from "../core/heap.ts";
-import { FLAG, OFFSET, ROUTED_HEADER } from "../wire/frame.ts";
+import { FLAG, OFFSET } from "../wire/frame.ts";
 import { readMessageId } from "../wire/message-id.ts";
-import type { Deletions } from "./deletions.ts";
 import type { DeliveryPort, ParkEvents } from "./ports.ts";
-import type { StoreClock } from "./store-clock.ts";
+import { type Disk, restoreRecords, viewOf, whyNoMessage } from "./stored-records.ts";
 
 export interface ParkLimits {
   readonly messages: number;
@@ -33,13 +32,6 @@ export interface Parked {
   gone: boolean;
 }
 
-/** Where parked messages are kept. */
-export interface ParkDisk {
-  readonly port: DeliveryPort;
-  readonly clock: StoreClock;
-  readonly deletions: Deletions;
-}
-
 interface Queue {
   readonly destination: NodeHash;
   entries: Parked[];
@@ -57,17 +49,16 @@ const PREFIX = "park/";
 /** Before the frame: the age of the store at parking, as a float. */
 const ENVELOPE = 8;
 
-/** Called with each message that leaves, as a whole frame, its remaining time to live written into it. */
-export type Release = (parked: Parked, frame: Uint8Array) => void;
+/** Called with each message that leaves, as a whole frame, its remaining time to live written into it; `undefined`: the disk has lost it. */
+export type Release = (parked: Parked, frame: Uint8Array | undefined) => void;
 
 /**
  * Messages that have no way onward, on disk by destination, oldest first. A message is taken out of the store before it
  * is sent on: what a restart finds here was never sent.
  */
 export class ParkQueue {
+  readonly #disk: Disk;
   readonly #port: DeliveryPort;
-  readonly #clock: StoreClock;
-  readonly #deletions: Deletions;
   readonly #events: ParkEvents;
   readonly #limits: ParkLimits;
   readonly #queues = new NodeHashMap<Queue>();
@@ -78,10 +69,9 @@ export class ParkQueue {
   #ready = false;
   #retryAt: Instant | undefined;
 
-  constructor(disk: ParkDisk, events: ParkEvents, limits: ParkLimits) {
+  constructor(disk: Disk, events: ParkEvents, limits: ParkLimits) {
+    this.#disk = disk;
     this.#port = disk.port;
-    this.#clock = disk.clock;
-    this.#deletions = disk.deletions;
     this.#events = events;
     this.#limits = limits;
   }
@@ -121,18 +111,12 @@ export class ParkQueue {
     return this.#ready;
   }
 
-  /** Reads back what waited when the node stopped; the time it was off counts. `done` runs when all is indexed. */
+  /**
+   * Reads back what waited when the node stopped; the time it was off counts. What cannot be read is reported. `done` runs when all is
+   * indexed.
+   */
   restore(now: Instant, done: (error: MeshError | undefined) => void): void {
-    const read = (from: string): void => {
-      this.#port.records.scan({ from, to: `${PREFIX}~`, limit: 1000 }, (error, entries) => {
-        if (error !== undefined) return done(error);
-        for (const { key, value } of entries) if (value.length >= ENVELOPE + ROUTED_HEADER) this.#index(now, key, value);
-        const last = entries.at(-1);
-        if (last === undefined) return done(undefined);
-        read(`${last.key}!`);
-      });
-    };
-    read(PREFIX);
+    restoreRecords(this.#disk, "parked", PREFIX, (name, value) => this.#index(now, name, value), done);
   }
 
   /**
@@ -140,16 +124,16 @@ export class ParkQueue {
    * one that is just being stored `done` runs only for the first call.
    */
   add(now: Instant, frame: Uint8Array, done: (error: MeshError | undefined, parked: Parked | undefined) => void): void {
-    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    const view = viewOf(frame);
     const known = this.#byId.get(readMessageId(frame, OFFSET.id));
     if (known !== undefined) return known.stored ? done(undefined, known) : undefined;
-    const destination = { high: view.getUint32(OFFSET.destination), low: view.getUint32(OFFSET.destination + 4) };
+    const destination = destinationOf(view);
     const full = this.#full(destination, frame.length);
     if (full !== undefined) return done(full, undefined);
-    const key = this.#key(destination, this.#sequence++);
+    const key = PREFIX + nameOf(destination, this.#sequence++);
     const value = new Uint8Array(ENVELOPE + frame.length);
-    this.#clock.use(now);
-    new DataView(value.buffer).setFloat64(0, this.#clock.age(now));
+    this.#disk.clock.use(now);
+    new DataView(value.buffer).setFloat64(0, this.#disk.clock.age(now));
     value.set(frame, ENVELOPE);
     const parked = this.#insert(now, key, frame, view, view.getUint32(OFFSET.ttl));
     this.#port.records.write([{ type: "put", key, value }], (error) => {
@@ -172,7 +156,7 @@ export class ParkQueue {
   remove(parked: Parked): void {
     if (parked.gone) return;
     this.#drop(parked);
-    this.#deletions.delete([parked.key], (error) => {
+    this.#disk.deletions.delete([parked.key], (error) => {
       if (error !== undefined) this.#events.onTrouble(error);
     });
   }
@@ -187,15 +171,14 @@ export class ParkQueue {
     const first = page[0];
     if (first === undefined || last === undefined) return;
     queue.draining = true;
-    // What was taken out of the middle a moment ago may still be on the disk.
-    const limit = queue.entries.lastIndexOf(last) - queue.head + 1;
     const failed = (error: MeshError): void => {
       queue.draining = false;
       this.#retryAt = clock() + RETRY;
       this.#port.markDirty();
       this.#events.onTrouble(error);
     };
-    this.#port.records.scan({ from: first.key, to: `${last.key}!`, limit }, (error, entries) => {
+    // What was taken out of the middle a moment ago may still be on the disk, and what could not be read at the start is.
+    this.#port.records.scan({ from: first.key, to: `${last.key}!`, limit: Infinity }, (error, entries) => {
       if (error !== undefined) return failed(error);
       const frames = new Map(entries.map((entry) => [entry.key, entry.value]));
       this.#port.records.write(
@@ -248,7 +231,7 @@ export class ParkQueue {
       dead.push(parked);
     }
     if (dead.length === 0) return;
-    this.#deletions.delete(
+    this.#disk.deletions.delete(
       dead.map(({ key }) => key),
       (error) => {
         if (error !== undefined) this.#events.onTrouble(error);
@@ -263,9 +246,9 @@ export class ParkQueue {
   #release(now: Instant, parked: Parked, value: Uint8Array | undefined, release: Release): void {
     if (parked.gone) return;
     this.#drop(parked);
-    if (value === undefined) {
-      this.#events.onTrouble(new MeshError("STORE_CORRUPT", `a parked message is unreadable and lost here`, { data: { id: parked.id } }));
-      return;
+    if (value === undefined || whyNoMessage(value, ENVELOPE) !== undefined || readMessageId(value, ENVELOPE + OFFSET.id) !== parked.id) {
+      this.#disk.events.onLost("parked", 1, "unreadable when there was a way onward");
+      return release(parked, undefined);
     }
     const frame = value.slice(ENVELOPE);
     const view = new DataView(frame.buffer);
@@ -303,17 +286,29 @@ export class ParkQueue {
     });
   }
 
-  #index(now: Instant, key: string, value: Uint8Array): void {
-    const frame = value.subarray(ENVELOPE);
-    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-    const parkedAt = new DataView(value.buffer, value.byteOffset, value.byteLength).getFloat64(0);
-    this.#insert(now, key, frame, view, view.getUint32(OFFSET.ttl) - this.#clock.since(parkedAt, now)).stored = true;
-    const sequence = Number.parseInt(key.slice(-11), 36);
+  #index(now: Instant, name: string, value: Uint8Array): string | undefined {
+    const sequence = sequenceOf(name);
+    if (sequence === undefined) return "without a place in a queue";
+    // Also behind what cannot be read: that is not written over.
     if (sequence >= this.#sequence) this.#sequence = sequence + 1;
+    const why = whyNoMessage(value, ENVELOPE);
+    if (why !== undefined) return why;
+    const frame = value.subarray(ENVELOPE);
+    const view = viewOf(frame);
+    if (nameOf(destinationOf(view), sequence) !== name) return "for another node than its key says";
+    if (this.#byId.has(readMessageId(frame, OFFSET.id))) {
+      // The store would not delete it before the message came to wait here again.
+      this.#disk.deletions.delete([PREFIX + name]);
+      return undefined;
+    }
+    const ttl = view.getUint32(OFFSET.ttl) - this.#disk.clock.since(viewOf(value).getFloat64(0), now);
+    if (!Number.isFinite(ttl)) return "without the time of its parking";
+    this.#insert(now, PREFIX + name, frame, view, ttl).stored = true;
+    return undefined;
   }
 
   #insert(now: Instant, key: string, frame: Uint8Array, view: DataView, ttl: Millis): Parked {
-    const destination = { high: view.getUint32(OFFSET.destination), low: view.getUint32(OFFSET.destination + 4) };
+    const destination = destinationOf(view);
     const parked: Parked = {
       id: readMessageId(frame, OFFSET.id),
       key,
@@ -352,9 +347,20 @@ export class ParkQueue {
     queue.bytes -= parked.size;
     if (queue.live === 0 && !queue.draining) this.#queues.delete(high, low);
   }
+}
 
-  #key(destination: NodeHash, sequence: number): string {
-    const hex = destination.high.toString(16).padStart(8, "0") + destination.low.toString(16).padStart(8, "0");
-    return `${PREFIX}${hex}/${sequence.toString(36).padStart(11, "0")}`;
-  }
+function destinationOf(view: DataView): NodeHash {
+  return { high: view.getUint32(OFFSET.destination), low: view.getUint32(OFFSET.destination + 4) };
+}
+
+/** Sorts by destination, then as the messages came. */
+function nameOf({ high, low }: NodeHash, sequence: number): string {
+  const hex = high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
+  return `${hex}/${sequence.toString(36).padStart(11, "0")}`;
+}
+
+function sequenceOf(name: string): number | undefined {
+  if (!/^[0-9a-f]{16}\/[0-9a-z]{11}$/.test(name)) return undefined;
+  const sequence = Number.parseInt(name.slice(-11), 36);
+  return Number.isSafeInteger(sequence) ? sequence : undefined;
 }

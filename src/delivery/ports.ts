@@ -93,6 +93,15 @@ export interface ParkEvents {
   onTrouble(error: MeshError): void;
 }
 
+/** What delivery keeps on the disk: what waits here, what was sent from here, what was taken here. */
+export type RecordKind = "parked" | "outbox" | "journal";
+
+/** What the disk did to delivery's records. */
+export interface DiskEvents {
+  /** So many records of one kind cannot be read, or are not there any more. */
+  onLost(kind: RecordKind, count: number, why: string): void;
+}
+
 /** A response as the worker's side writes it. */
 export interface ResponseFacts {
   readonly content: Content;

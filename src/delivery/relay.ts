@@ -89,13 +89,19 @@ export class Relay {
     this.#frames.send({ kind: FRAME.notice, to: parked.source, id: parked.id }, encodeNotice({ type: "failed", node: this.#self, error }));
   }
 
+  /** Tells the origin of a message that it waited here, and was lost before it was sent on. */
+  missing({ source, id }: Parked): void {
+    this.#frames.send({ kind: FRAME.notice, to: source, id }, encodeNotice({ type: "missing", node: this.#self, unsent: true }));
+  }
+
   /** The origin of a message leaves it to this node in this life (0: it does not know which); `asked`: and wants to know whether it is here. */
   onCustody(now: Instant, id: MessageId, origin: NodeHash, life: number, asked: boolean): void {
     const parked = this.#park.find(id);
     const missing = parked === undefined || parked.source.high !== origin.high || parked.source.low !== origin.low;
     // What was said to an earlier life does not hold, nor of a message that was sent again since.
     if (missing || parked.resent || (life !== 0 && life !== this.#life)) {
-      if (asked || !missing) this.#frames.send({ kind: FRAME.notice, to: origin, id }, encodeNotice({ type: "missing", node: this.#self }));
+      if (asked || !missing)
+        this.#frames.send({ kind: FRAME.notice, to: origin, id }, encodeNotice({ type: "missing", node: this.#self, unsent: false }));
       return;
     }
     parked.custody = true;

@@ -200,7 +200,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     changes,
     log,
     version: VERSION,
-    warnings: () => [...warnings.values(), ...storeWarnings(store), ...lossWarnings(store)],
+    warnings: () => [...warnings.values(), ...storeWarnings(store), ...lossWarnings(store, metrics.counts)],
     secureByDefault: secure,
     ttl: config.store.ttl,
     openListener: (url) =>

@@ -9,6 +9,7 @@ import { type LevelStats, LevelStore, openLevelStore } from "../storage/level-st
 import { MemoryStore } from "../storage/memory-store.ts";
 import { scan } from "../storage/promised.ts";
 import type { Store, StoreStats } from "../storage/store.ts";
+import type { Counts } from "../telemetry/counts.ts";
 
 /** Where delivery keeps what it took. */
 const JOURNAL = "journal/";
@@ -72,7 +73,7 @@ function statsOf(store: Store): StoreStats & Pick<LevelStats, "lostBytes" | "los
 }
 
 /** What the store has lost since the node started, or was found to have lost then. */
-export function lossWarnings(store: Store): string[] {
+export function lossWarnings(store: Store, counts: Counts): string[] {
   const { corruptRecords, setAside, lostBytes, lostWrites, repaired } = statsOf(store);
   const warnings: readonly (readonly [boolean, string])[] = [
     [setAside !== undefined, `a damaged store was set aside at ${setAside}; the node began with an empty one`],
@@ -80,6 +81,12 @@ export function lossWarnings(store: Store): string[] {
     [lostBytes > 0, `${lostBytes} bytes of the store's log were damaged and left out`],
     [lostWrites > 0, lostWrites === 1 ? "the newest write of the store is lost" : `the ${lostWrites} newest writes of the store are lost`],
     [corruptRecords > 0, `${corruptRecords} damaged records of the store were left out`],
+    [
+      counts.parkedLost > 0,
+      `${counts.parkedLost} messages that waited here are lost: who sent them sends them again, or hears that they expired`,
+    ],
+    [counts.outboxLost > 0, `${counts.outboxLost} durable messages that were sent from here cannot be read`],
+    [counts.journalLost > 0, `${counts.journalLost} durable works that were taken here cannot be read: they do not run again`],
   ];
   return warnings.filter(([holds]) => holds).map(([, text]) => text);
 }

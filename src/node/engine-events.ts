@@ -19,6 +19,8 @@ export interface EventSources {
   readonly persist: (epoch: number) => void;
 }
 
+const LOST = { parked: "parkedLost", outbox: "outboxLost", journal: "journalLost" } as const;
+
 /** What the engine tells, as log lines, events for programs, and counts. */
 export function engineEvents({ log, events, changes, metrics, fatal, peerFailed, engine, node, persist }: EventSources): EngineEvents {
   return {
@@ -61,6 +63,12 @@ export function engineEvents({ log, events, changes, metrics, fatal, peerFailed,
     onWarning: (message, error) => {
       log.warn({ code: error.code, error: error.message }, message);
       events.emit({ type: "warning", message: `${message}: ${error.message}`, data: error.data });
+      changes.tell();
+    },
+    onLost: (kind, count, why) => {
+      metrics.counts[LOST[kind]] += count;
+      log.error({ event: "records-lost", kind, count, reason: why }, "the disk has lost records");
+      events.emit({ type: "warning", message: `the disk has lost ${count} ${kind} records: ${why}`, data: { kind, count } });
       changes.tell();
     },
     onPersist: persist,

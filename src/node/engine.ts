@@ -1,5 +1,5 @@
 import { Delivery } from "../delivery/delivery.ts";
-import type { DeliveryPort, DestinationEvents, OriginEvents } from "../delivery/ports.ts";
+import type { DeliveryPort, DestinationEvents, OriginEvents, RecordKind } from "../delivery/ports.ts";
 import type { EchoFacts, EchoReply } from "../delivery/echo.ts";
 import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
@@ -26,6 +26,8 @@ export interface EngineEvents {
   /** This node must stop: another live one has its id. */
   onFatal(error: MeshError): void;
   onWarning(message: string, error: MeshError): void;
+  /** So many records of delivery cannot be read, or are not there any more. */
+  onLost(kind: RecordKind, count: number, why: string): void;
   /** A configured peer could not be reached, or refused. */
   onPeerFailed(url: string, error: MeshError): void;
   /** This node ended a session: it never came up, or the peer did what it may not. */
@@ -116,6 +118,7 @@ export class Engine {
           onExpired: (id, destination) => handlers.events.onParked("expired", id, destination),
           onTrouble: (error) => handlers.events.onWarning("the store of parked messages has trouble", error),
         },
+        disk: { onLost: (kind, count, why) => handlers.events.onLost(kind, count, why) },
         echo: { facts: handlers.facts, onReply: (id, reply) => handlers.events.onEchoReply(id, reply) },
       },
     );

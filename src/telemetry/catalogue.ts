@@ -126,6 +126,11 @@ export const METRICS: readonly MetricDefinition[] = [
   count("receptor_store_corrupt_records_total", "Records that were damaged and left out", "storeCorruptRecords"),
   count("receptor_store_lost_bytes_total", "Bytes of damaged log that were left out at opening", "storeLostBytes"),
   count("receptor_store_lost_writes_total", "Newest writes that were gone at opening", "storeLostWrites"),
+  counts("receptor_records_lost_total", "Stored messages that cannot be read, or are not there any more", "kind", {
+    parked: "parkedLost",
+    outbox: "outboxLost",
+    journal: "journalLost",
+  }),
 
   {
     name: "receptor_event_loop_delay_seconds",

@@ -49,6 +49,11 @@ export class Counts {
   storeCorruptRecords = 0;
   storeLostBytes = 0;
   storeLostWrites = 0;
+
+  /** Records of delivery that cannot be read, or are not there any more. */
+  parkedLost = 0;
+  outboxLost = 0;
+  journalLost = 0;
 }
 
 /** What rises and falls; to be set when it changes or in a function given to `metrics.onCollect`. */

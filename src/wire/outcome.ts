@@ -79,12 +79,12 @@ export function decodeReceipt(bytes: Uint8Array): Receipt {
 
 /**
  * What a node on the way tells the origin of a message. parked: it waits here. released: it left here, bound to `life`. missing: it was left to
- * this node, and is not here any more. failed: it ends here, with the reason.
+ * this node, and is not here any more; `unsent`: and was not sent on. failed: it ends here, with the reason.
  */
 export type Notice =
   | { readonly type: "parked"; readonly node: NodeId; readonly ttl: Millis }
   | { readonly type: "released"; readonly node: NodeId; readonly life: number }
-  | { readonly type: "missing"; readonly node: NodeId }
+  | { readonly type: "missing"; readonly node: NodeId; readonly unsent: boolean }
   | { readonly type: "failed"; readonly node: NodeId; readonly error: MeshError };
 
 export function encodeNotice(notice: Notice): Uint8Array {
@@ -94,7 +94,7 @@ export function encodeNotice(notice: Notice): Uint8Array {
     case "released":
       return encode({ t: "released", n: notice.node, p: notice.life });
     case "missing":
-      return encode({ t: "missing", n: notice.node });
+      return encode({ t: "missing", n: notice.node, ...(notice.unsent ? { u: true } : {}) });
     case "failed":
       return encode({ t: "failed", n: notice.node, e: errorToPlain(notice.error) });
   }
@@ -110,7 +110,7 @@ export function decodeNotice(bytes: Uint8Array): Notice {
     case "released":
       return { type: "released", node, life: fields.integer("p", 0, 0xffffffff) };
     case "missing":
-      return { type: "missing", node };
+      return { type: "missing", node, unsent: fields.boolean("u") };
     case "failed":
       return { type: "failed", node, error: errorFromPlain(fields.raw("e")) };
     default:

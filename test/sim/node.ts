@@ -248,6 +248,9 @@ export class SimNode {
           onPeerFailed: () => undefined,
           onCutOff: () => undefined,
           onBadBody: (error) => ledger.violation("I6", `${this.id} could not read what another node wrote: ${error.message}`),
+          onLost: (kind, count, why) => {
+            throw new Error(`${this.id} misses ${count} ${kind} records on a disk that loses nothing: ${why}`);
+          },
           onPersist: (epoch) => saveLife(this.#store, identity, epoch, () => undefined),
         },
         origin: program,

@@ -79,6 +79,7 @@ function handlers(name: string, { wrong }: ScaleWorld): EngineHandlers {
       onPeerFailed: nothing,
       onCutOff: nothing,
       onBadBody: (error) => wrong(`${name} cannot read a body: ${error.message}`),
+      onLost: (kind, count, why) => wrong(`${name} misses ${count} ${kind} records: ${why}`),
       onPersist: (epoch) => wrong(`${name} raises its epoch to ${epoch}`),
     },
     origin: {

@@ -51,7 +51,7 @@ const RECEIPTS: Record<Receipt["type"], Receipt> = {
 const NOTICES: Record<Notice["type"], Notice> = {
   parked: { type: "parked", node: EAST, ttl: 299_999 },
   released: { type: "released", node: EAST, life: 0xfedc_ba98 },
-  missing: { type: "missing", node: EAST },
+  missing: { type: "missing", node: EAST, unsent: false },
   failed: { type: "failed", node: EAST, error: REFUSAL },
 };
 

@@ -5,7 +5,7 @@ import type { Logger } from "../../../src/core/log.ts";
 import { createNode } from "../../../src/node/create.ts";
 import type { MeshNode } from "../../../src/node/api.ts";
 import { openLevelStore } from "../../../src/storage/level-store.ts";
-import { get } from "../../../src/storage/promised.ts";
+import { get, write } from "../../../src/storage/promised.ts";
 import { files, withFolder } from "./support.ts";
 
 const MESSAGES = 60;
@@ -91,6 +91,32 @@ describe("a node over a damaged store", () => {
       const [first, second, third] = await storeNames(dir);
       expect(second).not.toBe(first);
       expect(third).toBe(second);
+    }));
+
+  test("with records that it cannot read starts, and says how many of which kind are not in its status, a metric and the log", () =>
+    withFolder(async (dir) => {
+      await parked(dir);
+      const store = await openLevelStore(dir);
+      const nonsense = new Uint8Array(30).fill(7);
+      const keys = ["journal/0190163d-8694-739b-aea5-000000000001", "journal/what", "outbox/what", "park/0000000000000000/00000000000"];
+      await write(
+        store,
+        keys.map((key) => ({ type: "put", key, value: nonsense })),
+      );
+      await store.close();
+      const { node, lines, metric } = await start(dir);
+      expect(node.status().parked.messages).toBe(MESSAGES);
+      for (const [kind, count] of Object.entries({ journal: 2, outbox: 1, parked: 1 })) {
+        expect(await metric(`receptor_records_lost_total{kind="${kind}"}`)).toBe(count);
+        expect(lines).toContainEqual(expect.objectContaining({ event: "records-lost", kind, count }));
+      }
+      expect(node.status().warnings).toEqual([
+        expect.stringMatching(/^1 messages that waited here are lost/),
+        expect.stringMatching(/^1 durable messages that were sent from here cannot be read/),
+        expect.stringMatching(/^2 durable works that were taken here cannot be read/),
+      ]);
+      expect(await metric("receptor_ready")).toBe(1);
+      await node.close();
     }));
 
   test("with an empty CURRENT starts with every message", () =>

@@ -330,6 +330,7 @@ export class Peer {
             this.errors.push(error);
           },
         },
+        disk: { onLost: (kind, count) => this.told.push(`lost ${count} ${kind}`) },
         echo: { facts: () => ({ version: "1.2.3", running: 1, queued: 2 }), onReply: (_id, reply) => this.echoes.push(reply) },
       },
     );

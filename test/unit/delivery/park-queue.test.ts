@@ -65,7 +65,8 @@ class Bench {
   drain(): void {
     this.park.drainAll(
       (_parked, frame) => {
-        this.left.push(frame);
+        if (frame === undefined) this.told.push("gone");
+        else this.left.push(frame);
         if (this.left.length >= this.room) this.congested = true;
       },
       () => this.clock.now,
@@ -101,7 +102,12 @@ class Bench {
       () => undefined,
     );
     return new ParkQueue(
-      { port: whole, clock, deletions: new Deletions(whole) },
+      {
+        port: whole,
+        clock,
+        deletions: new Deletions(whole),
+        events: { onLost: (kind, count, why) => this.told.push(`lost ${count} ${kind}: ${why}`) },
+      },
       {
         onParked: () => this.told.push("parked"),
         onExpired: () => this.told.push("expired"),
@@ -239,7 +245,8 @@ describe("ParkQueue.drain", () => {
     bench.routes.add("b");
     bench.drain();
     expect(bench.left.map(numberOf)).toEqual([1, 3]);
-    expect(bench.told).toContain("STORE_CORRUPT");
+    expect(bench.told).toContain("lost 1 parked: unreadable when there was a way onward");
+    expect(bench.told).toContain("gone");
   });
 
   it("does not send on what was removed while it was being read", () => {
@@ -248,7 +255,7 @@ describe("ParkQueue.drain", () => {
     bench.run();
     bench.routes.add("b");
     bench.park.drainAll(
-      (_parked, frame) => bench.left.push(frame),
+      (_parked, frame) => frame !== undefined && bench.left.push(frame),
       () => bench.clock.now,
     );
     if (answer.parked !== undefined) bench.park.remove(answer.parked);
@@ -325,13 +332,62 @@ describe("ParkQueue.restore", () => {
     }
   });
 
-  it("leaves out what is no record", () => {
+  it("leaves out what is no record, and reports it", () => {
     const bench = new Bench();
     bench.store.write([{ type: "put", key: "park/00", value: new Uint8Array(9) }], () => undefined);
     bench.add(frameOf(1, "b"));
     bench.run();
     bench.restart();
-    expect(bench.told.at(-1)).toBe("restored");
+    expect(bench.told.slice(-2)).toEqual(["lost 1 parked: without a place in a queue", "restored"]);
     expect(bench.park.messages).toBe(1);
+  });
+
+  it.each<[string, (value: Uint8Array, view: DataView) => Uint8Array | void, string]>([
+    ["without any bytes", (value) => value.slice(0, 0), "shorter than a message"],
+    ["cut within the frame's header", (value) => value.slice(0, 20), "shorter than a message"],
+    ["cut within the body", (value) => value.slice(0, -1), "of another length than its message says"],
+    ["of another kind of frame", (value) => void (value[8 + OFFSET.kind] = 19), "no message"],
+    ["for another node", (_value, view) => view.setUint32(8 + OFFSET.destination, 7), "for another node than its key says"],
+    ["without a time", (_value, view) => view.setFloat64(0, NaN), "without the time of its parking"],
+  ])("reports a record %s, and sends on those around it, once each", (_what, change, why) => {
+    const bench = new Bench();
+    for (const n of [1, 2, 3]) bench.add(frameOf(n, "b"));
+    bench.run();
+    const key = [...bench.park.list()][1]?.key ?? "";
+    bench.store.get(key, (_error, value) => {
+      const changed = value?.slice() ?? new Uint8Array(0);
+      const result = change(changed, new DataView(changed.buffer)) ?? changed;
+      bench.store.write([{ type: "put", key, value: result }], () => undefined);
+    });
+    bench.run();
+    bench.restart();
+    expect(bench.told.slice(-2)).toEqual([`lost 1 parked: ${why}`, "restored"]);
+    expect(bench.park.messages).toBe(2);
+    bench.add(frameOf(4, "b"));
+    bench.run();
+    bench.routes.add("b");
+    bench.drain();
+    expect(bench.left.map(numberOf)).toEqual([1, 3, 4]);
+    expect(bench.told).not.toContain("gone");
+  });
+
+  it("takes a message that the store would not delete before it came again for one", () => {
+    const bench = new Bench();
+    const first = bench.add(frameOf(1, "b"));
+    bench.run();
+    bench.store.fail("STORE_FULL");
+    if (first.parked !== undefined) bench.park.remove(first.parked);
+    bench.run();
+    bench.store.fail(undefined);
+    bench.add(frameOf(1, "b"));
+    bench.run();
+    bench.restart();
+    expect(bench.told.filter((what) => what.startsWith("lost"))).toEqual([]);
+    expect(bench.park.messages).toBe(1);
+    bench.routes.add("b");
+    bench.drain();
+    expect(bench.left.map(numberOf)).toEqual([1]);
+    bench.restart();
+    expect(bench.park.messages).toBe(0);
   });
 });
