@@ -1,42 +1,34 @@
-// The benchmark: `npm run bench -- [NAME...] [--quick] [--rounds N] [--json]`. What is measured is in measures/.
+// The benchmark: `npm run bench -- [NAME...] [--quick] [--rounds N] [--json] [--plot]`. What is measured is in measures/.
+import { writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { startContenders } from "./contenders.ts";
-import { MEASURES, type Row, runMeasure } from "./run.ts";
-import { pretty } from "./support/numbers.ts";
+import { MEASURES } from "./measures.ts";
+import { plot } from "./plot.ts";
+import { type Row, runMeasure } from "./run.ts";
+import { table } from "./table.ts";
 
+const PLOT = fileURLToPath(new URL("../../docs/performance.svg", import.meta.url));
+
+const flag = { type: "boolean", default: false } as const;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: "boolean", default: false }, json: { type: "boolean", default: false }, rounds: { type: "string" } },
+  options: { quick: flag, json: flag, plot: flag, rounds: { type: "string" } },
 });
-const rounds = Number(values.rounds ?? (values.quick ? 2 : 5));
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
 const measures = MEASURES.map((make) => make(values.quick)).filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 const unknown = positionals.filter((name) => !measures.some((measure) => measure.name === name));
 
 if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
   process.stderr.write(
-    `usage: npm run bench -- [NAME...] [--quick] [--rounds N] [--json]\nnames: ${MEASURES.map((make) => make(true).name).join(" ")}\n`,
+    `usage: npm run bench -- [NAME...] [--quick] [--rounds N] [--json] [--plot]\nnames: ${MEASURES.map((make) => make(true).name).join(" ")}\n`,
   );
   process.exit(2);
 }
 
-function print(rows: readonly Row[]): void {
-  if (values.json) {
-    for (const row of rows) process.stdout.write(`${JSON.stringify(row)}\n`);
-    return;
-  }
-  process.stdout.write(`\n${rows[0]?.measure ?? ""}: ${rows[0]?.what ?? ""}\n`);
-  for (const { contender, value, unit, median, minimum, maximum, ratio } of rows) {
-    const name = value === "rate" ? contender : `${contender} ${value}`;
-    const range = `${pretty(minimum)} to ${pretty(maximum)}`;
-    process.stdout.write(
-      `  ${name.padEnd(16)} ${pretty(median).padStart(12)} ${unit.padEnd(10)} ${range.padEnd(28)} x${ratio.toFixed(3)}\n`,
-    );
-  }
+const all: Row[] = [];
+for (const measure of measures) {
+  const rows = await runMeasure(measure, rounds);
+  all.push(...rows);
+  process.stdout.write(values.json ? rows.map((row) => `${JSON.stringify(row)}\n`).join("") : table(rows));
 }
-
-const contenders = await startContenders();
-try {
-  for (const measure of measures) print(await runMeasure(measure, contenders, rounds));
-} finally {
-  await contenders.stop();
-}
+if (values.plot) await writeFile(PLOT, plot(all));

@@ -1,33 +1,86 @@
-import type { Measure } from "../measure.ts";
+import type { Contender, Goal, Measure, Sample } from "../measure.ts";
 import type { Received } from "../programs/raw-receiver.ts";
+import type { Stage } from "../stage.ts";
+import { startMesh } from "../stages/mesh.ts";
+import { startNats } from "../stages/nats.ts";
+import { startRaw } from "../stages/raw.ts";
+import { type Certificates, makeCertificates } from "../support/certificates.ts";
 import { HEADER } from "../support/frames.ts";
 
 const SIZE = 256;
 
 /** Messages in one direction through one relay. In the mesh: responses of one work. */
 export function oneWay(quick: boolean): Measure {
-  const count = quick ? 100_000 : 1_000_000;
-  const sample = ({ messages, bytes, milliseconds }: Received): { values: { rate: number }; messages: number; bytes: number } => ({
-    values: { rate: (messages / milliseconds) * 1_000 },
-    messages,
-    bytes,
+  const goals = [
+    { contender: "mesh", value: "rate", to: "raw relay", least: 0.5 },
+    { contender: "mesh", value: "rate", to: "NATS", least: 3 },
+  ];
+  return measure("one-way", "through one relay", quick, goals, async (stage, count) => {
+    const nats = await startNats(stage);
+    const others: Contender[] = [];
+    if (nats !== undefined) {
+      const { sender, receiver } = nats;
+      const run = async (): Promise<Sample> => {
+        await receiver.ask("expect", { messages: count });
+        await sender.ask("oneWay", { count, size: SIZE });
+        return sample(await receiver.ask<Received>("received"));
+      };
+      others.push({ name: "NATS", run });
+    }
+    return [await raw(stage, "raw relay", count), await mesh(stage, "tcp", count), ...others];
   });
+}
+
+/** The same, encrypted on each link. */
+export function tls(quick: boolean): Measure {
+  const goals = [{ contender: "mesh", value: "rate", to: "raw relay", least: 0.6 }];
+  return measure("tls", "through one relay, over TLS 1.3 on both links", quick, goals, async (stage, count) => {
+    const certificates = await makeCertificates();
+    return [await raw(stage, "raw relay", count, certificates), await mesh(stage, "tls", count, certificates)];
+  });
+}
+
+/** The same over WebSockets, against plain TCP. */
+export function websocket(quick: boolean): Measure {
+  const goals = [{ contender: "mesh", value: "rate", to: "raw TCP relay", least: 0.45 }];
+  return measure("websocket", "through one relay, over WebSockets on both links", quick, goals, async (stage, count) => [
+    await raw(stage, "raw TCP relay", count),
+    await mesh(stage, "ws", count),
+  ]);
+}
+
+type Start = (stage: Stage, count: number) => Promise<readonly Contender[]>;
+
+function measure(name: string, what: string, quick: boolean, goals: readonly Goal[], start: Start): Measure {
+  const count = quick ? 100_000 : 1_000_000;
   return {
-    name: "one-way",
-    what: `messages of ${SIZE} bytes, through one relay`,
+    name,
+    what: `messages of ${SIZE} bytes, ${what}`,
     units: { rate: "messages/s" },
+    goals,
     expected: { messages: count, bytes: count * SIZE },
-    contenders: [
-      {
-        name: "raw relay",
-        run: async ({ raw }) => {
-          await raw.receiver.ask("expect", { bytes: 0 });
-          await raw.sender.ask("oneWay", { port: raw.relay, count, size: SIZE });
-          const received = await raw.receiver.ask<Received>("received");
-          return sample({ ...received, bytes: received.bytes - received.messages * HEADER });
-        },
-      },
-      { name: "mesh", run: async ({ controller }) => sample(await controller.ask<Received>("oneWay", { count, size: SIZE })) },
-    ],
+    contenders: (stage) => start(stage, count),
   };
+}
+
+async function raw(stage: Stage, name: string, count: number, certificates?: Certificates): Promise<Contender> {
+  const { sender, receiver, port } = await startRaw(stage, "parse", certificates);
+  return {
+    name,
+    run: async () => {
+      await receiver.ask("expect", { bytes: 0 });
+      await sender.ask("oneWay", { port, count, size: SIZE });
+      const received = await receiver.ask<Received>("received");
+      return sample({ ...received, bytes: received.bytes - received.messages * HEADER });
+    },
+  };
+}
+
+async function mesh(stage: Stage, scheme: "tcp" | "tls" | "ws", count: number, certificates?: Certificates): Promise<Contender> {
+  const { controller } = await startMesh(stage, scheme, certificates);
+  return { name: "mesh", run: async () => sample(await controller.ask<Received>("oneWay", { count, size: SIZE })) };
+}
+
+function sample({ messages, bytes, milliseconds }: Received): Sample {
+  return { values: { rate: (messages / milliseconds) * 1_000 }, messages, bytes };
 }

@@ -1,14 +1,16 @@
 import { Readable } from "node:stream";
 import type { createNode, MeshNode } from "../../../src/index.ts";
 import { serve } from "../support/child.ts";
+import type { Certificates } from "../support/certificates.ts";
+import { payload } from "../support/payload.ts";
 
 let node: MeshNode | undefined;
 
 /** A program that uses the built library, at the near end of the mesh. */
 serve({
-  start: async ({ peer }: { readonly peer: string }) => {
+  start: async ({ peer, tls }: { readonly peer: string; readonly tls?: Certificates }) => {
     const library = (await import(new URL("../../../dist/index.js", import.meta.url).href)) as { createNode: typeof createNode };
-    node = await library.createNode({ id: "controller", listen: [], peers: [peer], plugins: {} });
+    node = await library.createNode({ id: "controller", listen: [], peers: [peer], plugins: {}, ...(tls === undefined ? {} : { tls }) });
     await node.reachable("worker", { timeout: 10_000 });
   },
   /** Messages from the worker, counted here: this is their far end. */
@@ -22,7 +24,7 @@ serve({
     return { messages, bytes, milliseconds: performance.now() - began };
   },
   requests: async ({ count, size, outstanding }: { readonly count: number; readonly size: number; readonly outstanding: number }) => {
-    const payload = Buffer.alloc(size, 7);
+    const request = Buffer.alloc(size, 7);
     const took: number[] = [];
     let [begun, messages] = [0, 0];
     const began = performance.now();
@@ -30,7 +32,7 @@ serve({
       while (begun < count) {
         begun++;
         const at = performance.now();
-        const work = await ready().send("worker", "echo:run", payload);
+        const work = await ready().send("worker", "echo:run", request);
         for await (const response of work) if (sizeOf(response.payload) === size) messages++;
         took.push(performance.now() - at);
       }
@@ -38,12 +40,8 @@ serve({
     await Promise.all(Array.from({ length: outstanding }, lane));
     return { took, messages, milliseconds: performance.now() - began };
   },
-  bulk: async ({ bytes }: { readonly bytes: number }) => {
-    const chunk = Buffer.alloc(64 * 1024, 7);
-    function* payload(): Generator<Buffer> {
-      for (let left = bytes; left > 0; left -= chunk.length) yield left < chunk.length ? chunk.subarray(0, left) : chunk;
-    }
-    const work = await ready().send("worker", "bench:sink", Readable.from(payload(), { objectMode: false }));
+  bulk: async ({ bytes, directive }: { readonly bytes: number; readonly directive: string }) => {
+    const work = await ready().send("worker", directive, Readable.from(payload(bytes), { objectMode: false }));
     for await (const response of work) return response.json();
     return undefined;
   },

@@ -1,6 +1,9 @@
-import { createServer, type AddressInfo, type Socket } from "node:net";
+import { createHash } from "node:crypto";
+import type { Socket } from "node:net";
 import { Batch } from "../support/batch.ts";
+import type { Certificates } from "../support/certificates.ts";
 import { serve } from "../support/child.ts";
+import { listen } from "../support/connect.ts";
 import { KIND, reader } from "../support/frames.ts";
 
 /** What came between a first frame and the frame that ends it. */
@@ -8,22 +11,22 @@ export interface Received {
   readonly messages: number;
   readonly bytes: number;
   readonly milliseconds: number;
+  /** SHA-256 of plain bytes, where it was asked for. */
+  readonly digest?: string;
 }
 
 let expected = 0;
+let hashed = false;
 let done: ((received: Received) => void) | undefined;
 let received: Promise<Received> | undefined;
 
 /** The far end: counts messages, answers requests, and counts plain bytes. */
 serve({
-  start: async () => {
-    const server = createServer({ noDelay: true }, (socket) => (expected > 0 ? countBytes(socket) : countFrames(socket)));
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    return (server.address() as AddressInfo).port;
-  },
+  start: ({ tls }: { readonly tls?: Certificates }) => listen(tls, (socket) => (expected > 0 ? countBytes(socket) : countFrames(socket))),
   /** Before a measure: what the next connection carries is frames (0), or so many bytes. */
-  expect: ({ bytes }: { readonly bytes: number }) => {
+  expect: ({ bytes, hash = false }: { readonly bytes: number; readonly hash?: boolean }) => {
     expected = bytes;
+    hashed = hash;
     received = new Promise((resolve) => (done = resolve));
   },
   received: () => received,
@@ -51,11 +54,15 @@ function countFrames(socket: Socket): void {
 
 function countBytes(socket: Socket): void {
   const wanted = expected;
+  const hash = hashed ? createHash("sha256") : undefined;
   let [bytes, began] = [0, 0];
   socket.on("data", (chunk: Buffer) => {
     if (bytes === 0) began = performance.now();
     bytes += chunk.length;
-    if (bytes === wanted) done?.({ messages: 1, bytes, milliseconds: performance.now() - began });
+    hash?.update(chunk);
+    if (bytes < wanted) return;
+    const milliseconds = performance.now() - began;
+    done?.({ messages: 1, bytes, milliseconds, ...(hash === undefined ? {} : { digest: hash.digest("hex") }) });
   });
   socket.on("error", () => undefined);
 }

@@ -1,24 +1,25 @@
-import { connect, createServer, type Socket } from "node:net";
-import type { AddressInfo } from "node:net";
+import type { Socket } from "node:net";
 import { Batch } from "../support/batch.ts";
 import { DESTINATION, reader } from "../support/frames.ts";
+import type { Certificates } from "../support/certificates.ts";
 import { serve } from "../support/child.ts";
+import { dial, listen } from "../support/connect.ts";
 
 /** Whom the relay knows; a lookup for each frame, as in a node. */
 const KNOWN = new Map<number, number>([[DESTINATION.low, DESTINATION.high]]);
 
 /** A relay between whoever connects and `port`: mode "parse" looks at each frame and copies it, "splice" hands bytes on. */
 serve({
-  start: async ({ port, mode }: { readonly port: number; readonly mode: "parse" | "splice" }) => {
-    const server = createServer({ noDelay: true }, (from) => {
-      const to = connect({ host: "127.0.0.1", port, noDelay: true });
-      const join = mode === "parse" ? forward : splice;
-      join(from, to);
-      join(to, from);
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    return (server.address() as AddressInfo).port;
-  },
+  start: ({ port, mode, tls }: { readonly port: number; readonly mode: "parse" | "splice"; readonly tls?: Certificates }) =>
+    listen(tls, (from) => {
+      from.pause();
+      void dial(port, tls).then((to) => {
+        const join = mode === "parse" ? forward : splice;
+        join(from, to);
+        join(to, from);
+        from.resume();
+      });
+    }),
 });
 
 function splice(from: Socket, to: Socket): void {

@@ -1,8 +1,11 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { Batch } from "../support/batch.ts";
+import type { Certificates } from "../support/certificates.ts";
 import { serve } from "../support/child.ts";
+import { dial } from "../support/connect.ts";
 import { frame, KIND, reader } from "../support/frames.ts";
+import { payload } from "../support/payload.ts";
 
 interface Plan {
   readonly port: number;
@@ -10,8 +13,14 @@ interface Plan {
   readonly size: number;
 }
 
+let tls: Certificates | undefined;
+let last: Socket | undefined;
+
 /** The near end of the raw contenders; a connection for each measure. */
 serve({
+  start: (given: { readonly tls?: Certificates }) => {
+    tls = given.tls;
+  },
   oneWay: async ({ port, count, size }: Plan) => {
     const socket = await open(port);
     const batch = new Batch(socket);
@@ -53,18 +62,12 @@ serve({
   },
   bulk: async ({ port, bytes }: { readonly port: number; readonly bytes: number }) => {
     const socket = await open(port);
-    const chunk = Buffer.alloc(64 * 1024, 7);
-    for (let left = bytes; left > 0; left -= chunk.length) {
-      if (!socket.write(left < chunk.length ? chunk.subarray(0, left) : chunk)) await once(socket, "drain");
-    }
+    for (const chunk of payload(bytes)) if (!socket.write(chunk)) await once(socket, "drain");
   },
 });
 
-let last: Socket | undefined;
-
 async function open(port: number): Promise<Socket> {
   last?.destroy();
-  last = connect({ host: "127.0.0.1", port, noDelay: true });
-  await once(last, "connect");
+  last = await dial(port, tls);
   return last;
 }

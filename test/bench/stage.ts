@@ -1,0 +1,44 @@
+import { existsSync } from "node:fs";
+import { ProcessMesh } from "../support/mesh.ts";
+import { Child } from "./support/child.ts";
+
+type Close = () => Promise<void>;
+
+/** What one measure has started, each in a process of its own on loopback. Ends it all in reverse order. */
+export class Stage {
+  readonly mesh = new ProcessMesh();
+  readonly #open: Close[] = [() => this.mesh.close()];
+
+  /** `program`: a file in programs/, with its extension if it is no TypeScript. */
+  child(program: string): Child {
+    const child = new Child(program);
+    this.own(() => child.stop());
+    return child;
+  }
+
+  own(close: Close): void {
+    this.#open.push(close);
+  }
+
+  /** Starts `receptor node`; it is asked to end before it is made to. */
+  async node(id: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+    const { listening } = await this.mesh.start(id, args, { env });
+    this.own(async () => void (await this.mesh.signal(id, "SIGTERM").catch(() => null)));
+    return listening[0] ?? "";
+  }
+
+  /** For people, beside the figures. */
+  note(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+
+  async close(): Promise<void> {
+    for (let close = this.#open.pop(); close !== undefined; close = this.#open.pop()) await close();
+  }
+}
+
+/** Where Debian has it, which is not in everybody's path. */
+export function natsServer(): string | undefined {
+  const folders = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin"];
+  return folders.map((folder) => `${folder}/nats-server`).find((path) => existsSync(path));
+}

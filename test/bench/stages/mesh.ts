@@ -1,0 +1,35 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { pluginFolder } from "../../support/mesh.ts";
+import type { Stage } from "../stage.ts";
+import type { Certificates } from "../support/certificates.ts";
+import type { Child } from "../support/child.ts";
+
+/** Controller, relay and worker, three processes: a program with the library, and two of `receptor node`. */
+export interface MeshUnderTest {
+  readonly controller: Child;
+  readonly relay: { readonly pid: number; readonly url: string };
+}
+
+const PLUGIN = fileURLToPath(new URL("../plugin", import.meta.url));
+
+export async function startMesh(stage: Stage, scheme: "tcp" | "tls" | "ws" = "tcp", certificates?: Certificates): Promise<MeshUnderTest> {
+  const tls = certificates === undefined ? undefined : await written(stage, certificates);
+  const env = tls === undefined ? {} : { RECEPTOR_TLS_CERT: tls.cert, RECEPTOR_TLS_KEY: tls.key, RECEPTOR_TLS_CA: tls.ca };
+  const url = await stage.node("relay", ["--listen", `${scheme}://127.0.0.1:0`], env);
+  const plugins = ["--plugin", PLUGIN, "--plugin", pluginFolder("echo")];
+  await stage.node("worker", ["--no-listen", "--peer", url, ...plugins, "--max-work", "64"], env);
+  const controller = stage.child("controller");
+  await controller.ask("start", { peer: url, tls });
+  return { controller, relay: { pid: stage.mesh.pid("relay"), url } };
+}
+
+/** The same as files, for the configuration. */
+async function written(stage: Stage, certificates: Certificates): Promise<Certificates> {
+  const path = (name: string): string => join(stage.mesh.folder, `${name}.pem`);
+  await writeFile(path("cert"), certificates.cert);
+  await writeFile(path("key"), certificates.key, { mode: 0o600 });
+  await writeFile(path("ca"), certificates.ca);
+  return { cert: path("cert"), key: path("key"), ca: path("ca") };
+}
