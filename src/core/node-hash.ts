@@ -26,6 +26,20 @@ export function hashNodeId(id: string): NodeHash {
   return { high, low };
 }
 
+/** The hash of the id that was asked for last is remembered: one sender sends many messages in a row. */
+export class RecentHash {
+  #id: string | undefined;
+  #hash: NodeHash = { high: 0, low: 0 };
+
+  of(id: string): NodeHash {
+    if (id !== this.#id) {
+      this.#hash = hashNodeId(id);
+      this.#id = id;
+    }
+    return this.#hash;
+  }
+}
+
 interface Entry<V> {
   readonly high: number;
   readonly low: number;

@@ -6,7 +6,7 @@ import type { NodeHash } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import type { AckSource } from "./ack-queue.ts";
 import { StreamReceiver } from "./stream-receiver.ts";
-import { StreamSender } from "./stream-sender.ts";
+import { type Nursery, StreamSender } from "./stream-sender.ts";
 
 /** How long a probe waits for its answer at first, and at most. */
 export const RESEND = { first: 1_000, most: 15_000 } as const;
@@ -43,15 +43,18 @@ export interface Conversation {
 }
 
 /** How every conversation begins: offered. */
-export function newConversation(facts: {
-  id: MessageId;
-  peer: NodeHash;
-  durable: boolean;
-  hold: boolean;
-  frame: Uint8Array | undefined;
-  until: Instant;
-  streamed: boolean;
-}): Conversation {
+export function newConversation(
+  facts: {
+    id: MessageId;
+    peer: NodeHash;
+    durable: boolean;
+    hold: boolean;
+    frame: Uint8Array | undefined;
+    until: Instant;
+    streamed: boolean;
+  },
+  nursery: Nursery,
+): Conversation {
   const up = facts.streamed ? new StreamReceiver() : undefined;
   // Field by field, and without accessors: this runs for every message.
   const conversation: Conversation = {
@@ -66,7 +69,7 @@ export function newConversation(facts: {
     interrupted: undefined,
     receiptDue: false,
     up,
-    down: new StreamSender(LIMITS.retainedPerWork),
+    down: new StreamSender(LIMITS.retainedPerWork, nursery),
     responses: 0,
     generation: 0,
     detached: false,

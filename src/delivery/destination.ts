@@ -3,7 +3,7 @@ import { MeshError, toMeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { LIMITS, TIMES } from "../core/limits.ts";
-import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
+import { type NodeHash, RecentHash } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { Fields } from "../wire/check.ts";
 import { decode } from "../wire/codec.ts";
@@ -20,6 +20,7 @@ import { Retention } from "./retention.ts";
 import { SeenWindow, SLACK } from "./seen-window.ts";
 import type { Disk } from "./stored-records.ts";
 import type { StreamReceiver } from "./stream-receiver.ts";
+import { Nursery } from "./stream-sender.ts";
 
 const SETTLE = 100;
 /** How long a refusal is remembered for copies of its message. */
@@ -50,8 +51,10 @@ export class Destination {
   readonly #timers = new Deadlines<MessageId>();
   readonly #refused = new Set<MessageId>();
   readonly #cancelledEarly = new Map<MessageId, Instant>();
+  readonly #nursery = new Nursery();
   readonly #dirty = new Set<Conversation>();
   readonly #stalled = new Set<Conversation>();
+  readonly #senders = new RecentHash();
   readonly #life: number;
   readonly #store: number;
 
@@ -103,7 +106,8 @@ export class Destination {
     const conversation = this.#open({ id, peer, durable, hold, frame: durable ? frame.slice(start, end) : undefined, until, streamed });
     if (this.#cancelledEarly.delete(id))
       return this.refuse(now, id, new MeshError("CANCELLED", "the sender cancelled it before it arrived"));
-    const request = { id, ...body, streamed, durable, hold };
+    const { sender, directive, headers, deadline, payload } = body;
+    const request = { id, sender, directive, headers, deadline, payload, streamed, durable, hold };
     if (!durable) return this.#events.onRequest(request);
     if (this.#journal.size >= LIMITS.journaled) return this.refuse(now, id, journalFull(this.#journal.size));
     conversation.phase = "journaling";
@@ -337,7 +341,7 @@ export class Destination {
   #read(peer: NodeHash, id: MessageId, frame: Uint8Array, start: number, end: number): MessageBody {
     try {
       const body = readMessage(frame, start, end);
-      const sender = hashNodeId(body.sender);
+      const sender = this.#senders.of(body.sender);
       if (sender.high === peer.high && sender.low === peer.low) return body;
       throw new MeshError("DENIED", `the message says that ${body.sender} sent it, and came from another node`);
     } catch (thrown) {
@@ -348,7 +352,7 @@ export class Destination {
   }
 
   #open(facts: Parameters<typeof newConversation>[0]): Conversation {
-    const conversation = newConversation(facts);
+    const conversation = newConversation(facts, this.#nursery);
     this.#conversations.set(facts.id, conversation);
     return conversation;
   }

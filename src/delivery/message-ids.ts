@@ -27,16 +27,16 @@ export class MessageIds {
     const lane = this.#lane;
     const counter = lane.next++;
     lane.live.add(counter);
-    new DataView(lane.bytes.buffer).setUint32(LANE_BYTES, counter);
+    lane.view.setUint32(LANE_BYTES, counter);
     return { id: readMessageId(lane.bytes, 0), floor: lane.floor };
   }
 
   /** No copy of this message will be sent any more. Ids of other makers are ignored. */
   ended(id: MessageId): void {
-    const lane = this.#open.get(laneOf(id));
+    const lane = id.startsWith(this.#lane.key) ? this.#lane : this.#open.get(laneOf(id));
     if (lane === undefined || !lane.live.delete(counterOf(id))) return;
     while (lane.floor < lane.next && !lane.live.has(lane.floor)) lane.floor++;
-    if (lane !== this.#lane && lane.live.size === 0) this.#open.delete(laneOf(id));
+    if (lane !== this.#lane && lane.live.size === 0) this.#open.delete(lane.key);
   }
 
   #newLane(): Lane {
@@ -44,14 +44,18 @@ export class MessageIds {
     bytes.set(this.#random(LANE_BYTES));
     bytes[6] = ((bytes[6] as number) & 0x0f) | 0x80;
     bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
-    const lane: Lane = { bytes, next: 0, floor: 0, live: new Set() };
-    this.#open.set(laneOf(readMessageId(bytes, 0)), lane);
+    const key = laneOf(readMessageId(bytes, 0));
+    const lane: Lane = { key, bytes, view: new DataView(bytes.buffer), next: 0, floor: 0, live: new Set() };
+    this.#open.set(key, lane);
     return lane;
   }
 }
 
 interface Lane {
+  /** What all its ids begin with. */
+  readonly key: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView;
   next: number;
   floor: number;
   readonly live: Set<number>;
@@ -63,5 +67,10 @@ export function laneOf(id: MessageId): string {
 }
 
 export function counterOf(id: MessageId): number {
-  return Number.parseInt(id.slice(28), 16);
+  let counter = 0;
+  for (let i = 28; i < 36; i++) {
+    const code = id.charCodeAt(i);
+    counter = counter * 16 + (code < 58 ? code - 48 : code - 87);
+  }
+  return counter;
 }

@@ -1,4 +1,3 @@
-import { Deadlines } from "../core/deadlines.ts";
 import type { MessageId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { LIMITS } from "../core/limits.ts";
@@ -6,11 +5,22 @@ import { LIMITS } from "../core/limits.ts";
 const MOST = 100_000;
 const NOBODY: readonly MessageId[] = [];
 
-/** Which ended works are still kept for a sender that comes back: for a time, and within a number and a sum of bytes; the oldest go first. */
+interface Kept {
+  readonly id: MessageId;
+  readonly until: Instant;
+  bytes: number;
+}
+
+/**
+ * Which ended works are still kept for a sender that comes back: for a time, and within a number and a sum of bytes; the oldest go first.
+ * All are kept equally long, so that the order of their ends is the order of their going, and a work costs no place in a heap.
+ */
 export class Retention {
   readonly #life: Millis;
-  readonly #kept = new Map<MessageId, number>();
-  readonly #until = new Deadlines<MessageId>();
+  readonly #kept = new Map<MessageId, Kept>();
+  /** Oldest first, from `#head` on. */
+  #queue: Kept[] = [];
+  #head = 0;
   #bytes = 0;
 
   constructor(life: Millis) {
@@ -19,43 +29,47 @@ export class Retention {
 
   /** Returns those that have to go to make room. */
   keep(now: Instant, id: MessageId, bytes: number): readonly MessageId[] {
-    this.#kept.set(id, bytes);
+    const entry = { id, until: now + this.#life, bytes };
+    this.#kept.set(id, entry);
+    this.#queue.push(entry);
     this.#bytes += bytes;
-    this.#until.set(id, now + this.#life);
     if (this.#bytes <= LIMITS.retained && this.#kept.size <= MOST) return NOBODY;
     const gone: MessageId[] = [];
-    for (const [oldest, size] of this.#kept) {
-      if ((this.#bytes <= LIMITS.retained && this.#kept.size <= MOST) || oldest === id) break;
-      this.#remove(oldest, size);
-      gone.push(oldest);
+    while (this.#bytes > LIMITS.retained || this.#kept.size > MOST) {
+      const oldest = this.#queue[this.#head];
+      if (oldest === undefined || oldest === entry) break;
+      gone.push(this.#shift(oldest));
     }
     return gone;
   }
 
   /** A kept work holds so many bytes now. */
   resize(id: MessageId, bytes: number): void {
-    const before = this.#kept.get(id);
-    if (before === undefined) return;
-    this.#kept.set(id, bytes);
-    this.#bytes += bytes - before;
+    const entry = this.#kept.get(id);
+    if (entry === undefined) return;
+    this.#bytes += bytes - entry.bytes;
+    entry.bytes = bytes;
   }
 
   nextWake(): Instant | undefined {
-    return this.#until.next();
+    return this.#queue[this.#head]?.until;
   }
 
   wake(now: Instant): readonly MessageId[] {
     const gone: MessageId[] = [];
-    for (let id = this.#until.take(now); id !== undefined; id = this.#until.take(now)) {
-      this.#remove(id, this.#kept.get(id) ?? 0);
-      gone.push(id);
-    }
+    for (let oldest = this.#queue[this.#head]; oldest !== undefined && oldest.until <= now; oldest = this.#queue[this.#head])
+      gone.push(this.#shift(oldest));
     return gone;
   }
 
-  #remove(id: MessageId, size: number): void {
-    this.#kept.delete(id);
-    this.#until.delete(id);
-    this.#bytes = Math.max(0, this.#bytes - size);
+  #shift(oldest: Kept): MessageId {
+    this.#head++;
+    if (this.#head >= 1_024 && this.#head * 2 >= this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    this.#kept.delete(oldest.id);
+    this.#bytes -= oldest.bytes;
+    return oldest.id;
   }
 }

@@ -9,6 +9,7 @@ const SPAN = 1 << 17;
 export const SLACK = 30_000;
 
 interface Seen {
+  readonly key: string;
   floor: number;
   readonly counters: Set<number>;
 }
@@ -20,11 +21,12 @@ interface Seen {
 export class SeenWindow {
   readonly #lanes = new Map<string, Seen>();
   readonly #until = new Deadlines<string>();
+  #last: Seen | undefined;
 
   /** Remembers the id. `false`: it was here before, or is over. `until`: when no copy can arrive any more. */
   add(id: MessageId, floor: number, until: Instant): boolean {
-    const key = laneOf(id);
-    const lane = this.#lane(key);
+    const lane = this.#laneOf(id);
+    const { key } = lane;
     if (until > (this.#until.get(key) ?? -Infinity)) this.#until.set(key, until + SLACK);
     this.#raise(lane, floor);
     const counter = counterOf(id);
@@ -34,7 +36,7 @@ export class SeenWindow {
   }
 
   has(id: MessageId): boolean {
-    const lane = this.#lanes.get(laneOf(id));
+    const lane = this.#find(id);
     if (lane === undefined) return false;
     const counter = counterOf(id);
     return counter < lane.floor || lane.counters.has(counter);
@@ -42,7 +44,7 @@ export class SeenWindow {
 
   /** Forgets an id, so that another copy counts as new. */
   forget(id: MessageId): void {
-    this.#lanes.get(laneOf(id))?.counters.delete(counterOf(id));
+    this.#find(id)?.counters.delete(counterOf(id));
   }
 
   nextWake(): Instant | undefined {
@@ -50,22 +52,37 @@ export class SeenWindow {
   }
 
   wake(now: Instant): void {
-    for (let key = this.#until.take(now); key !== undefined; key = this.#until.take(now)) this.#lanes.delete(key);
+    for (let key = this.#until.take(now); key !== undefined; key = this.#until.take(now)) this.#drop(key);
   }
 
-  #lane(key: string): Seen {
-    let lane = this.#lanes.get(key);
+  /** Messages of one lane come in a row. */
+  #find(id: MessageId): Seen | undefined {
+    if (this.#last !== undefined && id.startsWith(this.#last.key)) return this.#last;
+    const lane = this.#lanes.get(laneOf(id));
+    if (lane !== undefined) this.#last = lane;
+    return lane;
+  }
+
+  #laneOf(id: MessageId): Seen {
+    let lane = this.#find(id);
     if (lane === undefined) {
       if (this.#lanes.size >= LANES) this.#dropSoonest();
-      lane = { floor: 0, counters: new Set() };
+      const key = laneOf(id);
+      lane = { key, floor: 0, counters: new Set() };
       this.#lanes.set(key, lane);
+      this.#last = lane;
     }
     return lane;
   }
 
   #dropSoonest(): void {
     const key = this.#until.take(Infinity);
-    if (key !== undefined) this.#lanes.delete(key);
+    if (key !== undefined) this.#drop(key);
+  }
+
+  #drop(key: string): void {
+    this.#lanes.delete(key);
+    if (this.#last?.key === key) this.#last = undefined;
   }
 
   #raise(lane: Seen, floor: number): void {

@@ -1,6 +1,8 @@
 import { LIMITS } from "../core/limits.ts";
 
-const FIRST_SEGMENT = 512;
+/** Most streams fit their first segment; what is longer grows fourfold with each. */
+const FIRST_SEGMENT = 256;
+const GROWTH = 4;
 /** Empty segments that a stream keeps for what it sends next: as many as one acknowledgement can set free. */
 const SPARE = LIMITS.credit / LIMITS.chunk;
 
@@ -13,13 +15,39 @@ export interface Chunk {
   readonly fin: boolean;
 }
 
+/** A part of the stream: `bytes[start, start + length)`, with room for `size`. */
 interface Segment {
   offset: number;
   readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly size: number;
   length: number;
   /** The first record that begins in this segment, and where. */
   serial: number | undefined;
   serialOffset: number;
+}
+
+const NURSERY = 32 * 1024;
+
+/**
+ * Memory for the first segments of many streams: a buffer for each would cost a small stream more than all else that is done for it. What is
+ * taken goes back when all that share its buffer are gone.
+ */
+export class Nursery {
+  /** What was taken last lies in here. */
+  bytes = new Uint8Array(0);
+  #at = 0;
+
+  /** Takes room for `size` bytes in `bytes`; returns where. */
+  take(size: number): number {
+    if (this.#at + size > this.bytes.length) {
+      this.bytes = new Uint8Array(Math.max(NURSERY, size));
+      this.#at = 0;
+    }
+    const at = this.#at;
+    this.#at += size;
+    return at;
+  }
 }
 
 /**
@@ -28,6 +56,7 @@ interface Segment {
  */
 export class StreamSender {
   readonly #retain: number;
+  readonly #nursery: Nursery | undefined;
   readonly #segments: Segment[] = [];
   /** Of a long stream each segment is used again: to allocate at its pace makes the collector stop the node 30 times a second. */
   #spare: Segment[] = [];
@@ -40,8 +69,10 @@ export class StreamSender {
   #done = false;
   #highest = 0;
 
-  constructor(retain: number) {
+  /** `nursery`: for streams that are many and small. */
+  constructor(retain: number, nursery?: Nursery) {
     this.#retain = retain;
+    this.#nursery = nursery;
   }
 
   /** Whether the writer may go on: less than one credit waits for its acknowledgement. */
@@ -78,17 +109,20 @@ export class StreamSender {
   /** Copies `parts` as one record; `serial` names it for a later `rewind`. */
   write(parts: readonly Uint8Array[], serial?: number): void {
     let marked = serial === undefined;
+    let left = 0;
+    for (const part of parts) left += part.length;
     for (const part of parts) {
       for (let at = 0; at < part.length; ) {
-        const segment = this.#tail(part.length - at);
+        const segment = this.#tail(left);
         if (!marked) {
           segment.serial ??= serial;
           if (segment.serial === serial) segment.serialOffset = this.#end;
           marked = true;
         }
-        const count = Math.min(part.length - at, segment.bytes.length - segment.length);
-        segment.bytes.set(at === 0 && count === part.length ? part : part.subarray(at, at + count), segment.length);
+        const count = Math.min(part.length - at, segment.size - segment.length);
+        copy(part, at, count, segment.bytes, segment.start + segment.length);
         segment.length += count;
+        left -= count;
         this.#end += count;
         at += count;
       }
@@ -107,8 +141,9 @@ export class StreamSender {
     if (this.#sent < to) {
       const segment = this.#segmentAt(this.#sent);
       if (segment === undefined) return undefined;
-      const from = this.#sent - segment.offset;
-      const length = Math.min(segment.length - from, to - this.#sent, LIMITS.chunk);
+      const passed = this.#sent - segment.offset;
+      const length = Math.min(segment.length - passed, to - this.#sent, LIMITS.chunk);
+      const from = segment.start + passed;
       const chunk = {
         offset: this.#sent,
         bytes: segment.bytes,
@@ -183,7 +218,7 @@ export class StreamSender {
 
   #tail(wanted: number): Segment {
     const last = this.#segments.at(-1);
-    if (last !== undefined && last.length < last.bytes.length) return last;
+    if (last !== undefined && last.length < last.size) return last;
     const spare = this.#spare.pop();
     if (spare !== undefined) {
       spare.offset = this.#end;
@@ -192,8 +227,12 @@ export class StreamSender {
       this.#segments.push(spare);
       return spare;
     }
-    const size = last === undefined ? Math.max(FIRST_SEGMENT, Math.min(LIMITS.chunk, wanted)) : LIMITS.chunk;
-    const segment: Segment = { offset: this.#end, bytes: new Uint8Array(size), length: 0, serial: undefined, serialOffset: 0 };
+    const least = last === undefined ? FIRST_SEGMENT : last.size * GROWTH;
+    const size = Math.min(LIMITS.chunk, Math.max(least, wanted));
+    const nursery = size === FIRST_SEGMENT ? this.#nursery : undefined;
+    const start = nursery?.take(size) ?? 0;
+    const bytes = nursery?.bytes ?? new Uint8Array(size);
+    const segment: Segment = { offset: this.#end, bytes, start, size, length: 0, serial: undefined, serialOffset: 0 };
     this.#segments.push(segment);
     return segment;
   }
@@ -210,14 +249,20 @@ export class StreamSender {
     let drop = 0;
     for (const segment of this.#segments) {
       const end = segment.offset + segment.length;
-      const whole = segment.length === segment.bytes.length || this.#ended;
+      const whole = segment.length === segment.size || this.#ended;
       if (!whole || end > this.#acked || this.#end - end < retain) break;
       drop++;
     }
     if (drop === 0) return;
     for (const segment of this.#segments.splice(0, drop))
-      if (!this.#ended && segment.bytes.length === LIMITS.chunk && this.#spare.length < SPARE) this.#spare.push(segment);
+      if (!this.#ended && segment.size === LIMITS.chunk && this.#spare.length < SPARE) this.#spare.push(segment);
   }
 }
 
 const EMPTY_BYTES = new Uint8Array(0);
+
+/** Headers are a few bytes, which a loop copies sooner than a call does. */
+function copy(from: Uint8Array, at: number, count: number, to: Uint8Array, start: number): void {
+  if (count <= 16) for (let i = 0; i < count; i++) to[start + i] = from[at + i] as number;
+  else to.set(count === from.length ? from : from.subarray(at, at + count), start);
+}

@@ -1,26 +1,22 @@
 import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
-import { LIMITS } from "../core/limits.ts";
 import type { DestinationEvents, WorkRequest } from "../delivery/ports.ts";
-import type { ByteSource, ResponseSink } from "../plugin/contract.ts";
+import type { ByteSource } from "../plugin/contract.ts";
 import type { PluginHost } from "../plugin/host.ts";
 import type { PluginFacts, WorkEffect, WorkInput } from "../work/types.ts";
 import type { WorkMachine } from "../work/machine.ts";
 import type { WorkState, WorkStatus } from "./api.ts";
 import type { Engine } from "./engine.ts";
+import { JobSink } from "./job-sink.ts";
 import { InlineSource, PayloadStream } from "./payload-stream.ts";
 import type { Wakeable } from "./agenda.ts";
-
-/** One record of a response stream takes at most this much payload; larger values travel in pieces. */
-const WHOLE = 48 * 1024;
-const PIECE = LIMITS.chunk;
 
 interface Job {
   readonly request: WorkRequest;
   readonly since: number;
   state: WorkState;
   payload: PayloadStream | undefined;
-  ready: (() => void)[];
+  readonly sink: JobSink;
 }
 
 export interface WorkerOptions {
@@ -98,10 +94,7 @@ export class Worker implements Wakeable {
       onCancel: (id, error) => this.#step({ type: "cancel", id, error }),
       onPayloadBytes: (id, bytes) => this.#jobs.get(id)?.payload?.add(bytes.slice()),
       onPayloadEnd: (id) => this.#jobs.get(id)?.payload?.finish(),
-      onResponseWritable: (id) => {
-        const ready = this.#jobs.get(id)?.ready.splice(0) ?? [];
-        for (const resolve of ready) resolve();
-      },
+      onResponseWritable: (id) => this.#jobs.get(id)?.sink.onWritable(),
     };
   }
 
@@ -123,7 +116,13 @@ export class Worker implements Wakeable {
     const payload = request.streamed
       ? new PayloadStream((count) => engine.delivery.destination.consumed(engine.now(), request.id, count))
       : undefined;
-    this.#jobs.set(request.id, { request, since: engine.now(), state: "queued", payload, ready: [] });
+    this.#jobs.set(request.id, {
+      request,
+      since: engine.now(),
+      state: "queued",
+      payload,
+      sink: new JobSink(request.id, engine.delivery.destination),
+    });
     this.#step({
       type: "request",
       id: request.id,
@@ -157,6 +156,7 @@ export class Worker implements Wakeable {
         return;
       }
       case "refused":
+        this.#jobs.get(effect.id)?.sink.close();
         this.#jobs.delete(effect.id);
         return destination.refuse(engine.now(), effect.id, effect.error);
       case "start":
@@ -189,7 +189,7 @@ export class Worker implements Wakeable {
       sender: request.sender,
       headers: request.headers,
       input: this.#input(job),
-      sink: this.#sink(job),
+      sink: job.sink,
     });
   }
 
@@ -199,7 +199,7 @@ export class Worker implements Wakeable {
     if (job === undefined) return;
     this.#jobs.delete(effect.id);
     job.payload?.close();
-    for (const resolve of job.ready.splice(0)) resolve();
+    job.sink.close();
     engine.delivery.destination.end(engine.now(), effect.id, { state: effect.state, exitCode: effect.exitCode, error: effect.error });
     this.#options.onEnded(effect.id, job.request.directive, job.request.sender, effect.state);
   }
@@ -207,36 +207,5 @@ export class Worker implements Wakeable {
   #input({ request, payload }: Job): ByteSource {
     if (payload !== undefined) return { stream: payload.readable };
     return new InlineSource(request.payload);
-  }
-
-  #sink(job: Job): ResponseSink {
-    const { id } = job.request;
-    const engine = this.#engine();
-    const { destination } = engine.delivery;
-    const over = (): boolean => this.#jobs.get(id) !== job;
-    const inPieces = (payload: Uint8Array): boolean => {
-      let room = true;
-      for (let at = 0; at < payload.length; at += PIECE) room = destination.chunk(id, payload.subarray(at, at + PIECE));
-      return room;
-    };
-    return {
-      respond: (content, payload, channel) => {
-        if (over()) return true;
-        engine.poke();
-        if (payload.length <= WHOLE) return destination.respond(id, { content, channel }, payload);
-        destination.beginResponse(id, { content, channel, whole: true });
-        inPieces(payload);
-        return destination.finishResponse(id);
-      },
-      begin: (channel) => void destination.beginResponse(id, { content: "bytes", channel }),
-      chunk: (bytes) => over() || inPieces(bytes),
-      finish: () => void destination.finishResponse(id),
-      ready: () =>
-        over()
-          ? Promise.resolve()
-          : new Promise((resolve) => {
-              job.ready.push(resolve);
-            }),
-    };
   }
 }

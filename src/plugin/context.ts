@@ -1,10 +1,11 @@
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Logger } from "../core/log.ts";
+import type { WorkAbort } from "./abort.ts";
 import type { StartRequest } from "./contract.ts";
 import type { ChannelResponse, Context, Payload } from "./definition.ts";
 import { onChannel } from "./runner.ts";
 
-/** What one work's plugin is told. Its log is made when it is first asked for: most works say nothing. */
+/** What one work's plugin is told. Its log and its signal are made when they are first asked for: most works use neither. */
 export class WorkContext implements Context {
   readonly id: MessageId;
   readonly node: NodeId;
@@ -13,13 +14,13 @@ export class WorkContext implements Context {
   readonly action: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly options: unknown;
-  readonly signal: AbortSignal;
+  readonly #abort: WorkAbort;
   readonly #parent: Logger;
   #log: Logger | undefined;
 
   constructor(
     request: StartRequest,
-    around: { readonly node: NodeId; readonly options: unknown; readonly signal: AbortSignal; readonly log: Logger },
+    around: { readonly node: NodeId; readonly options: unknown; readonly abort: WorkAbort; readonly log: Logger },
   ) {
     this.id = request.id;
     this.node = around.node;
@@ -28,8 +29,12 @@ export class WorkContext implements Context {
     this.action = request.action;
     this.headers = request.headers;
     this.options = around.options;
-    this.signal = around.signal;
+    this.#abort = around.abort;
     this.#parent = around.log;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
   }
 
   get log(): Logger {

@@ -5,8 +5,10 @@ export interface OptionsSchema<Options> {
   parse(value: unknown): Options;
 }
 
-/** The payload of a work. Each of the five may be called once, and only one of them. */
+/** The payload of a work. Each of the five ways to read it may be called once, and only one of them. */
 export interface Input {
+  /** Its bytes, where the whole payload came with the message: `bytes()` then waits for nothing. Undefined: it arrives as a stream. */
+  readonly length?: number | undefined;
   /** The whole payload, at most `limit` bytes (default 64 MiB; TOO_LARGE beyond). */
   bytes(limit?: number): Promise<Uint8Array>;
   /** The whole payload as UTF-8; what is not UTF-8 becomes U+FFFD. */

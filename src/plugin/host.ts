@@ -3,6 +3,7 @@ import type { MessageId, NodeId } from "../core/ids.ts";
 import { type Logger, SILENT } from "../core/log.ts";
 import type { PluginFacts } from "../work/types.ts";
 import { actionOf } from "./check.ts";
+import { WorkAbort } from "./abort.ts";
 import { WorkContext } from "./context.ts";
 import type { Outcome, StartRequest } from "./contract.ts";
 import type { Context, PluginDefinition } from "./definition.ts";
@@ -27,7 +28,7 @@ export interface HostOptions {
 
 interface Run {
   readonly definition: PluginDefinition;
-  readonly abort: AbortController;
+  readonly abort: WorkAbort;
 }
 
 /** Runs works in this process. A work that began keeps the version of the plugin that it began with. */
@@ -55,9 +56,9 @@ export class PluginHost {
       return;
     }
     const { definition } = plugin;
-    const abort = new AbortController();
+    const abort = new WorkAbort();
     this.#runs.set(request.id, { definition, abort });
-    const input = new WorkInput(request.input, abort.signal);
+    const input = new WorkInput(request.input, abort);
     const ended = (outcome: Outcome): void => {
       this.#runs.delete(request.id);
       this.#release(definition);
@@ -66,9 +67,10 @@ export class PluginHost {
     // Wrapped, so that what an action throws before its first await fails its work too.
     const run = async (): Promise<void> => {
       try {
-        await runAction(action.run, input, this.#context(request, plugin, abort.signal), request.sink);
+        await runAction(action.run, input, this.#context(request, plugin, abort), abort, request.sink);
       } finally {
-        await input.close();
+        const closing = input.close();
+        if (closing !== undefined) await closing;
       }
     };
     run().then(
@@ -90,9 +92,9 @@ export class PluginHost {
     });
   }
 
-  #context(request: StartRequest, plugin: ReadyPlugin, signal: AbortSignal): Context {
+  #context(request: StartRequest, plugin: ReadyPlugin, abort: WorkAbort): Context {
     const { node, log = SILENT } = this.#options;
-    return new WorkContext(request, { node, options: plugin.options, signal, log });
+    return new WorkContext(request, { node, options: plugin.options, abort, log });
   }
 
   #isBusy(definition: PluginDefinition): boolean {

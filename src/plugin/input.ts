@@ -6,6 +6,7 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { EMPTY, fromUtf8Lossy } from "../core/bytes.ts";
 import { MeshError } from "../core/errors.ts";
+import type { WorkAbort } from "./abort.ts";
 import type { ByteSource } from "./contract.ts";
 import type { Input } from "./definition.ts";
 
@@ -14,19 +15,22 @@ const LIMIT = 64 * 1024 * 1024;
 /** A work's payload as its plugin reads it: once, in one of five ways. */
 export class WorkInput implements Input {
   readonly #source: ByteSource;
-  readonly #signal: AbortSignal;
+  readonly #abort: WorkAbort;
   #taken: string | undefined;
   #stream: Readable | undefined;
   #folder: string | undefined;
   #closed = false;
   readonly #stop = (): void => {
-    const { reason }: { reason: unknown } = this.#signal;
-    this.#stream?.destroy(reason instanceof Error ? reason : new MeshError("CANCELLED", "the work was cancelled"));
+    this.#stream?.destroy(this.#abort.reason);
   };
 
-  constructor(source: ByteSource, signal: AbortSignal) {
+  constructor(source: ByteSource, abort: WorkAbort) {
     this.#source = source;
-    this.#signal = signal;
+    this.#abort = abort;
+  }
+
+  get length(): number | undefined {
+    return this.#source.inline?.length;
   }
 
   async bytes(limit = LIMIT): Promise<Uint8Array> {
@@ -62,13 +66,13 @@ export class WorkInput implements Input {
   }
 
   /** The work is over: what nobody read is dropped, the temporary file removed. */
-  async close(): Promise<void> {
+  close(): Promise<void> | undefined {
     this.#closed = true;
-    this.#signal.removeEventListener("abort", this.#stop);
+    if (this.#stream !== undefined) this.#abort.offAbort(this.#stop);
     if (this.#stream === undefined && this.#source.inline === undefined) this.#open();
     // Not destroyed: its sender may still be sending, and is let finish.
     this.#stream?.resume();
-    await this.#removeFile();
+    return this.#folder === undefined ? undefined : this.#removeFile();
   }
 
   async #gather(how: string, limit: number): Promise<Uint8Array> {
@@ -91,8 +95,8 @@ export class WorkInput implements Input {
     this.#stream = stream;
     // Whoever reads it hears of its end; where nobody does, there is nobody to tell.
     stream.on("error", () => undefined);
-    if (this.#signal.aborted) this.#stop();
-    else this.#signal.addEventListener("abort", this.#stop, { once: true });
+    if (this.#abort.aborted) this.#stop();
+    else this.#abort.onAbort(this.#stop);
     return stream;
   }
 

@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { utf8 } from "../core/bytes.ts";
 import { MeshError } from "../core/errors.ts";
+import type { WorkAbort } from "./abort.ts";
 import type { ResponseSink } from "./contract.ts";
 import type { ActionFunction, ChannelResponse, Context, Payload } from "./definition.ts";
 import type { WorkInput } from "./input.ts";
@@ -22,97 +23,107 @@ export function onChannel(payload: Payload, channel: string): ChannelResponse {
 }
 
 /**
- * Runs one action, at the pace that its responses are taken, and settles when its code has really ended. After the signal's
- * abort nothing more is pulled or sent, and it rejects with the signal's reason; otherwise it rejects with what the action threw.
+ * Runs one action, at the pace that its responses are taken, and settles when its code has really ended. After the
+ * abort nothing more is pulled or sent, and it rejects with the abort's reason; otherwise it rejects with what the action threw.
  */
-export async function runAction(run: ActionFunction<unknown>, input: WorkInput, context: Context, sink: ResponseSink): Promise<void> {
-  const { signal } = context;
-  signal.throwIfAborted();
+export async function runAction(
+  run: ActionFunction<unknown>,
+  input: WorkInput,
+  context: Context,
+  abort: WorkAbort,
+  sink: ResponseSink,
+): Promise<void> {
+  abort.throwIfAborted();
   try {
     const produced: unknown = run(input, context);
     const steps = stepsOf(produced);
-    if (steps !== undefined) return await drain(steps, signal, sink);
+    if (steps !== undefined) return await drain(steps, abort, sink);
     const value = (await produced) as Item | undefined;
-    signal.throwIfAborted();
-    if (value !== undefined) await send(value, signal, sink);
+    abort.throwIfAborted();
+    if (value !== undefined) await send(value, abort, sink);
   } catch (error) {
     // What an action throws because it was told to stop says less than why it was.
-    signal.throwIfAborted();
+    abort.throwIfAborted();
     throw error;
   }
 }
 
-async function drain(iterator: Steps, signal: AbortSignal, sink: ResponseSink): Promise<void> {
+async function drain(iterator: Steps, abort: WorkAbort, sink: ResponseSink): Promise<void> {
   // An action that waits inside next() may be one that ends at return(); a generator does so when it comes to its next yield.
   let returned: Promise<unknown> | undefined;
   const end = (): void => {
     returned ??= Promise.resolve(iterator.return?.()).catch(() => undefined);
   };
-  signal.addEventListener("abort", end, { once: true });
+  abort.onAbort(end);
   let turnAt = performance.now() + SLICE;
+  let done = false;
   try {
     for (;;) {
       const next = await iterator.next();
-      signal.throwIfAborted();
+      done = next.done === true;
+      abort.throwIfAborted();
       if (next.done === true) return;
-      await send(next.value, signal, sink);
+      // Awaited only where it has to wait: most responses just leave.
+      const sending = send(next.value, abort, sink);
+      if (sending !== undefined) await sending;
       if (performance.now() < turnAt) continue;
       await nextTurn();
       turnAt = performance.now() + SLICE;
     }
   } finally {
-    signal.removeEventListener("abort", end);
-    end();
+    abort.offAbort(end);
+    if (!done) end();
     // Its place is taken until its last `finally` has run.
-    await returned;
+    if (returned !== undefined) await returned;
   }
 }
 
-async function send(response: Item, signal: AbortSignal, sink: ResponseSink): Promise<void> {
+/** Undefined: it has left. */
+function send(response: Item, abort: WorkAbort, sink: ResponseSink): Promise<void> | undefined {
   const channel = isChannelResponse(response) ? response.channel : undefined;
   const payload = isChannelResponse(response) ? response.payload : response;
-  if (payload instanceof Readable) return await sendStream(payload, channel, signal, sink);
+  if (payload instanceof Readable) return sendStream(payload, channel, abort, sink);
   const room =
     typeof payload === "string"
       ? sink.respond("text", utf8(payload), channel)
       : payload instanceof Uint8Array
         ? sink.respond("bytes", payload, channel)
         : sink.respond("json", utf8(toJson(payload)), channel);
-  if (!room) await readyOrAborted(sink, signal);
+  return room ? undefined : readyOrAborted(sink, abort);
 }
 
-async function sendStream(stream: Readable, channel: string | undefined, signal: AbortSignal, sink: ResponseSink): Promise<void> {
-  const stop = (): void => void stream.destroy(toError(signal.reason));
-  signal.addEventListener("abort", stop, { once: true });
+async function sendStream(stream: Readable, channel: string | undefined, abort: WorkAbort, sink: ResponseSink): Promise<void> {
+  const stop = (): void => void stream.destroy(abort.reason);
+  abort.onAbort(stop);
   sink.begin(channel);
   try {
     for await (const part of stream) {
-      signal.throwIfAborted();
+      abort.throwIfAborted();
       const bytes: unknown = typeof part === "string" ? utf8(part) : part;
       if (!(bytes instanceof Uint8Array)) throw new MeshError("WORK_FAILED", "a streamed response yields bytes or text");
-      if (!sink.chunk(bytes)) await readyOrAborted(sink, signal);
+      if (!sink.chunk(bytes)) await readyOrAborted(sink, abort);
     }
-    signal.throwIfAborted();
+    abort.throwIfAborted();
     sink.finish();
   } finally {
-    signal.removeEventListener("abort", stop);
+    abort.offAbort(stop);
   }
 }
 
 /** The sink of a work that is aborted may never have room again. */
-async function readyOrAborted(sink: ResponseSink, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
+async function readyOrAborted(sink: ResponseSink, abort: WorkAbort): Promise<void> {
+  abort.throwIfAborted();
   let stop = (): void => undefined;
   const aborted = new Promise<void>((resolve) => {
     stop = resolve;
   });
-  signal.addEventListener("abort", stop, { once: true });
+  abort.onAbort(stop);
   try {
     await Promise.race([sink.ready(), aborted]);
   } finally {
-    signal.removeEventListener("abort", stop);
+    abort.offAbort(stop);
   }
-  signal.throwIfAborted();
+  abort.throwIfAborted();
 }
 
 function toJson(payload: unknown): string {
@@ -139,8 +150,4 @@ function stepsOf(produced: unknown): Steps | undefined {
 
 function isChannelResponse(value: unknown): value is ChannelResponse {
   return typeof value === "object" && value !== null && CHANNELS.has(value);
-}
-
-function toError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new MeshError("CANCELLED", "the work was cancelled");
 }

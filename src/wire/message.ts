@@ -59,22 +59,56 @@ export function readMessage(frame: Uint8Array, start: number, end: number): Mess
   const payloadAt = metadataAt + length;
   if (payloadAt > end) throw new MeshError("PROTOCOL_ERROR", "a message whose metadata is longer than it");
   const deadline = view.getUint32(start + ROUTED_HEADER + 4);
+  const { sender, directive, headers } = RECENT.read(frame, metadataAt, payloadAt);
   return {
-    ...readMetadata(frame.subarray(metadataAt, payloadAt)),
+    sender,
+    directive,
+    headers,
     floor: view.getUint32(start + ROUTED_HEADER),
     deadline: deadline === 0 ? undefined : deadline,
     payload: payloadAt === end ? EMPTY : frame.slice(payloadAt, end),
   };
 }
 
-function readMetadata(bytes: Uint8Array): Pick<MessageBody, "sender" | "directive" | "headers"> {
+type Metadata = Pick<MessageBody, "sender" | "directive" | "headers">;
+
+/** What was read of metadata last: one sender writes the same bytes for each message of one directive. Its answers are those of `readMetadata`. */
+class RecentMetadata {
+  readonly #entries: { readonly bytes: Uint8Array; readonly metadata: Metadata }[] = [];
+  #next = 0;
+
+  read(frame: Uint8Array, start: number, end: number): Metadata {
+    for (const { bytes, metadata } of this.#entries) if (isSame(bytes, frame, start, end)) return metadata;
+    const bytes = frame.slice(start, end);
+    const metadata = readMetadata(bytes);
+    // Headers differ from message to message, and are long.
+    if (bytes.length <= RECENT_BYTES && metadata.headers === NO_HEADERS) {
+      this.#entries[this.#next] = { bytes, metadata };
+      this.#next = (this.#next + 1) % RECENT_ENTRIES;
+    }
+    return metadata;
+  }
+}
+
+const RECENT_ENTRIES = 8;
+const RECENT_BYTES = 256;
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+const RECENT = new RecentMetadata();
+
+function isSame(bytes: Uint8Array, frame: Uint8Array, start: number, end: number): boolean {
+  if (bytes.length !== end - start) return false;
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== frame[start + i]) return false;
+  return true;
+}
+
+function readMetadata(bytes: Uint8Array): Metadata {
   const fields = new Fields(decode(bytes), "a message");
   for (const key of fields.keys()) {
     if (key.startsWith("!")) throw new MeshError("UNSUPPORTED", `a message requires "${key.slice(1)}", which this version does not have`);
   }
   const sender = fields.raw("s");
   if (!isNodeId(sender)) throw new MeshError("PROTOCOL_ERROR", "a message without a sender");
-  return { sender, directive: fields.string("d", LIMITS.directive), headers: fields.has("h") ? readHeaders(fields.raw("h")) : {} };
+  return { sender, directive: fields.string("d", LIMITS.directive), headers: fields.has("h") ? readHeaders(fields.raw("h")) : NO_HEADERS };
 }
 
 function readHeaders(value: Plain): Readonly<Record<string, string>> {

@@ -79,7 +79,19 @@ export function runningRecord(): Uint8Array {
   return RUNNING;
 }
 
+/** The same bytes each time for a work that succeeded with few responses, as most do: not to be written to. */
 export function endRecord(end: WorkEnd): Uint8Array {
+  if (end.state !== "succeeded" || end.exitCode !== undefined || end.error !== undefined) return layEnd(end);
+  const known = SUCCEEDED[end.responses];
+  if (known !== undefined) return known;
+  const record = layEnd(end);
+  if (end.responses < SUCCEEDED.length) SUCCEEDED[end.responses] = record;
+  return record;
+}
+
+const SUCCEEDED: (Uint8Array | undefined)[] = new Array<undefined>(16).fill(undefined);
+
+function layEnd(end: WorkEnd): Uint8Array {
   return bare(
     "end",
     encode({ s: end.state, n: end.responses, x: end.exitCode ?? null, e: end.error === undefined ? null : errorToPlain(end.error) }),
@@ -176,7 +188,23 @@ function contentOf(flags: number): Content {
   return content;
 }
 
+/** The end of a work that succeeded looks the same each time. */
 function readEnd(bytes: Uint8Array): WorkEnd {
+  if (recentEnd !== undefined && isSame(recentEnd.bytes, bytes)) return recentEnd.end;
+  const end = decodeEnd(bytes);
+  if (end.state === "succeeded") recentEnd = { bytes: bytes.slice(), end };
+  return end;
+}
+
+let recentEnd: { readonly bytes: Uint8Array; readonly end: WorkEnd } | undefined;
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
+}
+
+function decodeEnd(bytes: Uint8Array): WorkEnd {
   const fields = new Fields(decode(bytes), "the end of a work");
   const state = fields.string("s", 16);
   if (state !== "succeeded" && state !== "failed" && state !== "cancelled")

@@ -1,10 +1,15 @@
+import { isUtf8 } from "node:buffer";
 import { Readable } from "node:stream";
+import type { Input } from "receptor-mesh/plugin";
 
 /** The most that comes back in one piece; more comes back as a stream while it is still arriving. */
 const INLINE = 16 * 1024;
 
 /** The same bytes: as text or bytes where they are few, else as a stream. */
-export async function echo(input: Readable): Promise<string | Uint8Array | Readable> {
+export async function echo(payload: Input): Promise<string | Uint8Array | Readable> {
+  // What came with its message needs no stream to be read from.
+  if (payload.length !== undefined && payload.length <= INLINE) return textOrBytes(await payload.bytes());
+  const input = payload.stream();
   const chunks: Buffer[] = [];
   let length = 0;
   const rest = input.iterator({ destroyOnReturn: false });
@@ -27,10 +32,7 @@ async function* chain(first: readonly Buffer[], rest: AsyncIterator<Uint8Array>,
   }
 }
 
-function textOrBytes(bytes: Buffer): string | Uint8Array {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return bytes;
-  }
+/** As text where it is UTF-8. */
+function textOrBytes(bytes: Uint8Array): string | Uint8Array {
+  return isUtf8(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8") : bytes;
 }

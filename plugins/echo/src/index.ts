@@ -13,7 +13,7 @@ export default {
     run: {
       idempotent: true,
       async *run(input) {
-        yield await echo(input.stream());
+        yield await echo(input);
       },
     },
     /** The input, back as it arrives, in one streamed response: for input that is typed. */

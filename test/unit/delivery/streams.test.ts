@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../../src/core/limits.ts";
 import { StreamReceiver } from "../../../src/delivery/stream-receiver.ts";
-import { type Chunk, StreamSender } from "../../../src/delivery/stream-sender.ts";
+import { type Chunk, Nursery, StreamSender } from "../../../src/delivery/stream-sender.ts";
 
 const PATTERN = Buffer.from(Array.from({ length: 2_000_000 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
 const pattern = (length: number, from = 0): Uint8Array => PATTERN.subarray(from, from + length);
@@ -35,6 +35,23 @@ function take(sender: StreamSender, ack: Ack): void {
 }
 
 describe("StreamSender and StreamReceiver", () => {
+  it("takes memory in proportion to what is written, and never a stranger's", () => {
+    const nursery = new Nursery();
+    const senders = [1, 2, 3].map((mark) => ({ mark, sender: new StreamSender(LIMITS.retainedPerWork, nursery) }));
+    for (let record = 0; record < 10; record++)
+      for (const { mark, sender } of senders) sender.write([new Uint8Array(8).fill(mark), new Uint8Array(100).fill(mark)], record + 1);
+    for (const { mark, sender } of senders) {
+      const buffers = new Set<Uint8Array>();
+      const bytes: number[] = [];
+      for (let chunk = sender.take(); chunk !== undefined; chunk = sender.take()) {
+        if (chunk.bytes !== nursery.bytes) buffers.add(chunk.bytes);
+        bytes.push(...chunk.bytes.subarray(chunk.from, chunk.to));
+      }
+      expect(bytes).toEqual(new Array<number>(1080).fill(mark));
+      expect([...buffers].reduce((sum, { length }) => sum + length, 0)).toBeLessThanOrEqual(4 * 1080);
+    }
+  });
+
   it("deliver exactly the bytes, in order, whatever is lost, reordered or comes twice", () => {
     const step = fc.record({
       drop: fc.integer({ min: 0, max: 99 }),

@@ -4,10 +4,11 @@ import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/core/bytes.ts";
 import { MeshError } from "../../../src/core/errors.ts";
+import { WorkAbort } from "../../../src/plugin/abort.ts";
 import { WorkInput } from "../../../src/plugin/input.ts";
 
-function never(): AbortSignal {
-  return new AbortController().signal;
+function never(): WorkAbort {
+  return new WorkAbort();
 }
 
 function streamed(...parts: readonly Uint8Array[]): WorkInput {
@@ -66,9 +67,15 @@ describe.each([
 });
 
 describe("WorkInput", () => {
+  it("knows the length of what came with the message, and of nothing else", () => {
+    expect(inline(utf8("hello")).length).toBe(5);
+    expect(inline(new Uint8Array(0)).length).toBe(0);
+    expect(streamed(utf8("hello")).length).toBeUndefined();
+  });
+
   it("ends reading with the signal's reason", async () => {
-    const abort = new AbortController();
-    const input = new WorkInput({ stream: new Readable({ read: () => undefined }) }, abort.signal);
+    const abort = new WorkAbort();
+    const input = new WorkInput({ stream: new Readable({ read: () => undefined }) }, abort);
     const read = input.bytes();
     abort.abort(new MeshError("CANCELLED", "enough"));
     await expect(read).rejects.toMatchObject({ code: "CANCELLED", message: "enough" });

@@ -1,0 +1,50 @@
+import type { MeshError } from "../core/errors.ts";
+
+/** The abort of one work. Its AbortSignal is made when somebody first asks for it: most works never look at theirs. */
+export class WorkAbort {
+  #reason: MeshError | undefined;
+  #controller: AbortController | undefined;
+  #listeners: (() => void)[] | undefined;
+
+  /** Why the work was told to stop; undefined: it was not. */
+  get reason(): MeshError | undefined {
+    return this.#reason;
+  }
+
+  get aborted(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  /** For a plugin's own use. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The first call counts. */
+  abort(reason: MeshError): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    const listeners = this.#listeners ?? [];
+    this.#listeners = undefined;
+    for (const listener of listeners) listener();
+    this.#controller?.abort(reason);
+  }
+
+  /** Throws the reason where the work was told to stop. */
+  throwIfAborted(): void {
+    if (this.#reason !== undefined) throw this.#reason;
+  }
+
+  /** `listener` runs once, at the abort, before the signal's own; never, where that has been. */
+  onAbort(listener: () => void): void {
+    this.#listeners = [...(this.#listeners ?? []), listener];
+  }
+
+  offAbort(listener: () => void): void {
+    this.#listeners = this.#listeners?.filter((one) => one !== listener);
+  }
+}
