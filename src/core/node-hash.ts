@@ -49,6 +49,7 @@ interface Entry<V> {
 
 /** A map keyed by node hash; a lookup takes two numbers and allocates nothing. */
 export class NodeHashMap<V> {
+  /** By the low half as a signed number: that needs no memory of its own, as an unsigned one above 2^31 does. */
   readonly #heads = new Map<number, Entry<V>>();
   #size = 0;
 
@@ -57,29 +58,29 @@ export class NodeHashMap<V> {
   }
 
   get(high: number, low: number): V | undefined {
-    let entry = this.#heads.get(low);
+    let entry = this.#heads.get(low | 0);
     while (entry !== undefined && entry.high !== high) entry = entry.next;
     return entry?.value;
   }
 
   set(high: number, low: number, value: V): void {
-    const head = this.#heads.get(low);
+    const head = this.#heads.get(low | 0);
     for (let entry = head; entry !== undefined; entry = entry.next) {
       if (entry.high === high) {
         entry.value = value;
         return;
       }
     }
-    this.#heads.set(low, { high, low, value, next: head });
+    this.#heads.set(low | 0, { high, low, value, next: head });
     this.#size++;
   }
 
   delete(high: number, low: number): boolean {
-    const head = this.#heads.get(low);
+    const head = this.#heads.get(low | 0);
     if (head === undefined) return false;
     if (head.high === high) {
-      if (head.next === undefined) this.#heads.delete(low);
-      else this.#heads.set(low, head.next);
+      if (head.next === undefined) this.#heads.delete(low | 0);
+      else this.#heads.set(low | 0, head.next);
       this.#size--;
       return true;
     }

@@ -59,7 +59,17 @@ export class Outbox {
 
   /** Writes a link frame; false: dropped. */
   pushLink(kind: number, flags: number, body: Uint8Array): boolean {
-    return this.push(kind, linkFrame(kind, flags, body), 0, LINK_HEADER + body.length);
+    const length = LINK_HEADER + body.length;
+    // Most such frames are the first after a while, when nothing is queued and there is no slab.
+    if (this.#slab === undefined && this.#inFlight === 0 && !this.#blocked) this.#open(length);
+    const at = this.#at;
+    if (this.#blocked || at + length > this.#room) return this.#pushSlow(kind, linkFrame(kind, flags, body), 0, length);
+    const slab = this.#slab as Slab;
+    writeLinkHeader(slab.view, at, length, kind, flags);
+    slab.bytes.set(body, at + LINK_HEADER);
+    this.#at = at + length;
+    if (!this.#dirty) this.#markDirty();
+    return true;
   }
 
   /** Writes what this tick has gathered. */

@@ -4,12 +4,14 @@ export const SLAB_BYTES = 65_536;
 /** A buffer with a count of those who still need it; the last to let go gives it back to its pool. */
 export class Slab {
   readonly bytes: Uint8Array;
+  readonly view: DataView;
   readonly #pool: SlabPool;
   #users = 1;
 
   /** The maker is its first user. */
   constructor(size: number, pool: SlabPool) {
     this.bytes = new Uint8Array(size);
+    this.view = new DataView(this.bytes.buffer);
     this.#pool = pool;
   }
 

@@ -20,7 +20,7 @@ import { Emitter } from "./emitter.ts";
 import { hasLost, lossWarnings, openStore, prepareDataDir, storeWarnings } from "./data-dir.ts";
 import { Engine } from "./engine.ts";
 import { engineEvents } from "./engine-events.ts";
-import { beginLife, type Life, saveLife } from "./life.ts";
+import { beginLife, EpochKeeper, type Life } from "./life.ts";
 import { checkListener, openListener } from "./listeners.ts";
 import { LoadReport } from "./load.ts";
 import { measure } from "./measure.ts";
@@ -106,6 +106,13 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     void node.close();
   };
   const env = realEnvironment(transports, store);
+  const epochs = new EpochKeeper(
+    store,
+    life,
+    (delay, task) => env.at(env.now() + delay, task),
+    (error) => log.error({ code: error.code, error: error.message }, "the epoch could not be stored"),
+  );
+  resources.defer(() => epochs.close());
   const changes = new Changes(() => env.now());
   const worker: Worker = new Worker(() => engine, {
     machine: new WorkMachine({ node: id, maxConcurrent: config.work.maxConcurrent, queue: config.work.queue }),
@@ -156,10 +163,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
         },
         engine: () => engine,
         node: () => node,
-        persist: (epoch) =>
-          saveLife(store, life, epoch, (error) => {
-            if (error !== undefined) log.error({ code: error.code, error: error.message }, "the epoch could not be stored");
-          }),
+        persist: (epoch) => epochs.raise(epoch),
       }),
       origin: lateOrigin(() => sender),
       destination: worker.events(),

@@ -1,5 +1,6 @@
 import type { MeshError } from "../core/errors.ts";
 import type { Instant, Random } from "../core/instant.ts";
+import type { SlabPool } from "../link/slab.ts";
 import type { Store } from "../storage/store.ts";
 import type { Pipe } from "../transports/transport.ts";
 
@@ -21,4 +22,6 @@ export interface Environment {
   /** Opens a pipe; `done` runs once, unless cancelled by what is returned. */
   dial(url: string, done: (error: MeshError | undefined, pipe: Pipe | undefined) => void): () => void;
   readonly store: Store;
+  /** Output buffers that several engines of one process may share; default: the engine's own. */
+  readonly slabs?: SlabPool;
 }

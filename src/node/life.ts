@@ -1,5 +1,6 @@
 import { fromUtf8, utf8 } from "../core/bytes.ts";
 import type { MeshError } from "../core/errors.ts";
+import type { Millis } from "../core/instant.ts";
 import type { Store } from "../storage/store.ts";
 
 const KEY = "node/life";
@@ -38,6 +39,57 @@ export function beginLife(
 export function saveLife(store: Store, life: Life, epoch: number, done: (error: MeshError | undefined) => void): void {
   const value = utf8(JSON.stringify({ epoch, boots: [...life.recentBoots, life.boot].slice(-BOOTS) }));
   store.write([{ type: "put", key: KEY, value }], done);
+}
+
+/** Between two tries to store an epoch. */
+const RETRY: Millis = 1_000;
+
+/** Stores the greatest epoch that it was told, and tries again until it is stored: a full disk must not let the next life begin below. */
+export class EpochKeeper {
+  readonly #store: Store;
+  readonly #life: Life;
+  readonly #later: (delay: Millis, task: () => void) => () => void;
+  readonly #failed: (error: MeshError) => void;
+  #epoch: number;
+  #busy = false;
+  #closed = false;
+  #cancel: (() => void) | undefined;
+
+  /** `later` runs a task after a delay and returns what cancels it; `failed` hears of each try that failed. */
+  constructor(store: Store, life: Life, later: (delay: Millis, task: () => void) => () => void, failed: (error: MeshError) => void) {
+    this.#store = store;
+    this.#life = life;
+    this.#later = later;
+    this.#failed = failed;
+    this.#epoch = life.epoch;
+  }
+
+  raise(epoch: number): void {
+    if (epoch <= this.#epoch) return;
+    this.#epoch = epoch;
+    if (!this.#busy && !this.#closed) this.#save();
+  }
+
+  /** Tries no more. */
+  close(): void {
+    this.#closed = true;
+    this.#cancel?.();
+  }
+
+  #save(): void {
+    this.#busy = true;
+    const epoch = this.#epoch;
+    saveLife(this.#store, this.#life, epoch, (error) => {
+      if (this.#closed) return;
+      if (error !== undefined) {
+        this.#failed(error);
+        this.#cancel = this.#later(RETRY, () => this.#save());
+        return;
+      }
+      this.#busy = false;
+      if (this.#epoch > epoch) this.#save();
+    });
+  }
 }
 
 function readLife(value: Uint8Array | undefined): { epoch: number; boots: string[] } {

@@ -39,7 +39,7 @@ export class Links {
   readonly #agenda: Agenda;
   readonly #handlers: LinksHandlers;
   readonly #startedAt: Instant;
-  readonly #slabs = new SlabPool();
+  readonly #slabs: SlabPool;
   readonly #strangers = new Strangers();
   readonly #links = new Map<number, Link>();
   readonly #byPeer = new Map<NodeId, Link>();
@@ -53,6 +53,7 @@ export class Links {
     this.#env = env;
     this.#agenda = agenda;
     this.#handlers = handlers;
+    this.#slabs = env.slabs ?? new SlabPool();
     this.#startedAt = env.now();
   }
 

@@ -82,7 +82,7 @@ export class Database {
       return true;
     }
     if (flags === said.flags && before !== undefined && sameLinks(before, said.raw)) return false;
-    this.graph.update(record);
+    this.graph.update(record, before);
     return true;
   }
 

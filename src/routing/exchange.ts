@@ -21,7 +21,7 @@ export class Exchange {
   readonly #emit: Emit;
   /** Where the other knows as much as we do, or more. */
   #covered: Set<NodeRecord> | undefined = new Set();
-  #queue: NodeRecord[] = [];
+  readonly #queue = new Set<NodeRecord>();
   #sent = false;
   #received = false;
   #digested = 0;
@@ -64,8 +64,22 @@ export class Exchange {
     });
     if ((flags & DIGEST_FLAG.last) === 0) return;
     this.#covered = undefined;
-    for (const record of this.#database.records()) if (shared(record) && !covered.has(record)) this.#queue.push(record);
+    for (const record of this.#database.records()) if (shared(record) && !covered.has(record)) this.#queue.add(record);
     this.#push(now);
+  }
+
+  /** `record` is new; true where the other will hear of it in what this side still has to send. */
+  add(record: NodeRecord): boolean {
+    if (this.#sent || !shared(record)) return false;
+    // Before the other's digest is whole, all that it lacks is still to be gathered.
+    if (this.#covered !== undefined) this.#covered.delete(record);
+    else this.#queue.add(record);
+    return true;
+  }
+
+  /** The other has said the same as is stored. */
+  heard(record: NodeRecord): void {
+    this.#queue.delete(record);
   }
 
   /** The other has taken in a window. */
@@ -92,14 +106,14 @@ export class Exchange {
   #push(now: Instant): void {
     const writer = new BatchWriter(BATCH_FLAG.exchange);
     let bytes = 0;
-    let record = this.#queue.pop();
-    for (; record !== undefined; record = this.#queue.pop()) {
+    for (const record of this.#queue) {
+      this.#queue.delete(record);
       if (record.raw === undefined) continue;
       writer.add(record.raw, now - record.saidAt);
       bytes += record.raw.length;
       if (bytes >= ROUTING.exchangeWindow) break;
     }
-    this.#sent = record === undefined;
+    this.#sent = this.#queue.size === 0;
     for (const body of writer.finish(this.#sent ? BATCH_FLAG.end : BATCH_FLAG.more)) {
       this.#emit({ type: "send", link: this.#link, kind: FRAME.advertisements, body });
     }

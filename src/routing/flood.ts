@@ -9,20 +9,20 @@ import { ROUTING, scaled } from "./numbers.ts";
 import { compareVersions, type NodeRecord, type Version } from "./record.ts";
 import type { Emit } from "./types.ts";
 
-interface Outgoing {
-  readonly record: NodeRecord;
-  /** Who sent it to us. */
-  readonly except: Link | undefined;
-}
-
-/** Passes on what is new to every neighbour but its sender (R8): one frame a link and step, and not too often for one origin. */
+/**
+ * Passes on what is new to every neighbour that does not have it (R8): not too often for one origin, and one frame a link for all
+ * that is new since the last flood.
+ */
 export class Flood {
   readonly #database: Database;
   readonly #links: Links;
   readonly #emit: Emit;
-  #outbox: Outgoing[] = [];
+  /** What is to be passed on, now or once its hold is over, and the neighbours that have it already. */
+  readonly #known = new Map<NodeRecord, Link[]>();
+  /** Of these: what goes with the next flood. */
+  #ready: NodeRecord[] = [];
   readonly #held = new Deadlines<NodeRecord>();
-  readonly #heldFrom = new Map<NodeRecord, Link | undefined>();
+  #readyAt: Instant = Number.NEGATIVE_INFINITY;
   #pullAt: Instant | undefined;
 
   constructor(database: Database, links: Links, emit: Emit) {
@@ -32,29 +32,32 @@ export class Flood {
   }
 
   get nextWake(): Instant | undefined {
-    const held = this.#held.next();
-    if (held === undefined) return this.#pullAt;
-    return this.#pullAt === undefined ? held : Math.min(held, this.#pullAt);
+    let next = this.#held.next() ?? Number.POSITIVE_INFINITY;
+    if (this.#ready.length > 0 && this.#readyAt < next) next = this.#readyAt;
+    if (this.#pullAt !== undefined && this.#pullAt < next) next = this.#pullAt;
+    return next === Number.POSITIVE_INFINITY ? undefined : next;
   }
 
-  /** `record` is new and goes on; `urgent`: whatever its origin said just before. */
-  relay(now: Instant, record: NodeRecord, except?: Link, urgent = false): void {
+  /** `record` is new, came from `from`, and goes on; `urgent`: whatever its origin said just before. */
+  relay(now: Instant, record: NodeRecord, from?: Link, urgent = false): void {
+    const known = this.#known.has(record);
+    this.#known.set(record, from === undefined ? [] : [from]);
+    const held = this.#held.get(record) !== undefined;
+    // It has not left yet: now the newer goes in its place.
+    if (known && !held) return;
     const readyAt = record.hold?.readyAt ?? record.floodedAt + ROUTING.hold;
     if (!urgent && now < readyAt) {
-      this.#held.set(record, readyAt);
-      this.#heldFrom.set(record, except);
+      if (!held) this.#held.set(record, readyAt);
       return;
     }
     this.#held.delete(record);
-    this.#heldFrom.delete(record);
-    const quiet = now - record.floodedAt;
-    if (quiet >= 2 * ROUTING.holdMaximum) record.hold = undefined;
-    if (record.hold !== undefined || quiet < ROUTING.holdQuiet) {
-      record.hold ??= new Hold(record.floodedAt);
-      record.hold.passed(now, scaled(ROUTING.holdMaximum, ROUTING.holdPerNode, this.#database.size));
-    }
-    record.floodedAt = now;
-    this.#outbox.push({ record, except });
+    this.#release(now, record);
+  }
+
+  /** The neighbour has said the same as is stored, so it need not be told. */
+  heard(link: Link, record: NodeRecord): void {
+    this.#known.get(record)?.push(link);
+    link.exchange?.heard(record);
   }
 
   /** Sends the newest of `record` to one neighbour. */
@@ -90,33 +93,52 @@ export class Flood {
 
   /** What was held and may go, and what is to be asked for again. */
   wake(now: Instant): void {
-    for (let record = this.#held.take(now); record !== undefined; record = this.#held.take(now)) {
-      const except = this.#heldFrom.get(record);
-      this.relay(now, record, except, true);
-    }
+    for (let record = this.#held.take(now); record !== undefined; record = this.#held.take(now)) this.#release(now, record);
     if (this.#pullAt !== undefined && this.#pullAt <= now) this.#pullAll(now);
   }
 
-  /** Sends what this step gathered. */
-  flush(now: Instant): void {
-    const outbox = this.#outbox;
-    if (outbox.length === 0) return;
-    this.#outbox = [];
+  /** Sends what is ready, unless the last flood was only just; `urgent`: even then. */
+  flush(now: Instant, urgent = false): void {
+    const ready = this.#ready;
+    if (ready.length === 0 || (now < this.#readyAt && !urgent)) return;
+    this.#ready = [];
+    this.#readyAt = now + Math.floor(scaled(ROUTING.floodGap, ROUTING.floodGapPerNode, this.#database.size));
+    const knowing = new Set<Link>();
+    for (const record of ready) for (const link of this.#known.get(record) ?? []) knowing.add(link);
     let forAll: readonly Uint8Array[] | undefined;
     for (const link of this.#links.values()) {
       if (link.closed) continue;
-      if (outbox.some(({ except }) => except === link)) {
-        const some = outbox.filter(({ except }) => except !== link).map(({ record }) => record);
-        if (some.length > 0) this.#send(now, link, some);
-      } else {
-        forAll ??= this.#encode(
+      const exchange = urgent ? undefined : link.exchange;
+      if (exchange !== undefined || knowing.has(link)) {
+        this.#send(
           now,
-          outbox.map(({ record }) => record),
+          link,
+          ready.filter((record) => !this.#knows(link, record) && exchange?.add(record) !== true),
         );
+      } else {
+        forAll ??= this.#encode(now, ready);
         this.#sendBodies(link, forAll);
       }
     }
-    for (const { record } of outbox) if (!record.live && record.ephemeral) record.forget();
+    for (const record of ready) {
+      this.#known.delete(record);
+      if (!record.live && record.ephemeral) record.forget();
+    }
+  }
+
+  #knows(link: Link, record: NodeRecord): boolean {
+    return this.#known.get(record)?.includes(link) === true;
+  }
+
+  #release(now: Instant, record: NodeRecord): void {
+    const quiet = now - record.floodedAt;
+    if (quiet >= 2 * ROUTING.holdMaximum) record.hold = undefined;
+    if (record.hold !== undefined || quiet < ROUTING.holdQuiet) {
+      record.hold ??= new Hold(record.floodedAt);
+      record.hold.passed(now, scaled(ROUTING.holdMaximum, ROUTING.holdPerNode, this.#database.size));
+    }
+    record.floodedAt = now;
+    this.#ready.push(record);
   }
 
   #send(now: Instant, link: Link, records: readonly NodeRecord[]): void {

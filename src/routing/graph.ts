@@ -1,8 +1,11 @@
 import type { NodeId } from "../core/ids.ts";
-import { LinkCursor, listedCost } from "../wire/advertisement-layout.ts";
+import { costAt, LinkCursor, listedCost } from "../wire/advertisement-layout.ts";
 import { Adjacency } from "./adjacency.ts";
 import type { NodeRecord } from "./record.ts";
 import type { Edge } from "./types.ts";
+
+/** Where a node has more links than this, all its edges are made anew at a change: comparing each with each would take longer. */
+const COMPARED = 16;
 
 /** Finds the live record of a node. */
 export type FindNode = (id: NodeId) => NodeRecord | undefined;
@@ -33,10 +36,25 @@ export class Graph {
     this.#connect(record);
   }
 
-  /** Its advertisement has changed. */
-  update(record: NodeRecord): void {
-    this.#disconnect(record);
-    this.#connect(record);
+  /** Its advertisement has changed; `before`: from what. */
+  update(record: NodeRecord, before: Uint8Array | undefined): void {
+    this.transit[record.index] = record.transit ? 1 : 0;
+    const now = record.raw;
+    if (now === undefined || before === undefined || new LinkCursor(now).left > COMPARED || new LinkCursor(before).left > COMPARED) {
+      this.#disconnect(record);
+      this.#connect(record);
+      return;
+    }
+    const old = new LinkCursor(before);
+    while (old.next()) if (costAt(now, before, old.start, old.length) === 0) this.#separate(record, old);
+    const cursor = new LinkCursor(now);
+    while (cursor.next()) {
+      if (costAt(before, now, cursor.start, cursor.length) === cursor.cost) continue;
+      // Of two that name one peer the first counts.
+      if (costAt(now, now, cursor.start, cursor.length) !== cursor.cost) continue;
+      this.#separate(record, cursor);
+      this.#join(record, cursor, ++this.#stamp);
+    }
   }
 
   remove(record: NodeRecord): void {
@@ -98,16 +116,26 @@ export class Graph {
     const stamp = ++this.#stamp;
     record.stamp = stamp;
     const cursor = new LinkCursor(record.raw);
-    while (cursor.next()) {
-      const other = this.#find(cursor.peer());
-      if (other?.raw === undefined || other.index < 0 || other.stamp === stamp) continue;
-      other.stamp = stamp;
-      const back = listedCost(other.raw, record.raw);
-      if (back === 0) continue;
-      const cost = Math.max(back, cursor.cost);
-      this.edgesOf.add(record.index, other.index, cost);
-      this.edgesOf.add(other.index, record.index, cost);
-    }
+    while (cursor.next()) this.#join(record, cursor, stamp);
+  }
+
+  /** Makes the edge at which the cursor is, if the other end lists it too and does not have this stamp. */
+  #join(record: NodeRecord, cursor: LinkCursor, stamp: number): void {
+    const other = this.#find(cursor.peer());
+    if (record.raw === undefined || other?.raw === undefined || other.index < 0 || other === record || other.stamp === stamp) return;
+    other.stamp = stamp;
+    const back = listedCost(other.raw, record.raw);
+    if (back === 0) return;
+    const cost = Math.max(back, cursor.cost);
+    this.edgesOf.add(record.index, other.index, cost);
+    this.edgesOf.add(other.index, record.index, cost);
+  }
+
+  #separate(record: NodeRecord, cursor: LinkCursor): void {
+    const other = this.#find(cursor.peer());
+    if (other === undefined || other.index < 0) return;
+    this.edgesOf.remove(record.index, other.index);
+    this.edgesOf.remove(other.index, record.index);
   }
 
   #disconnect(record: NodeRecord): void {

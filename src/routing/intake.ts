@@ -66,6 +66,7 @@ export class Intake {
     if (record !== undefined) {
       const order = compareVersions(head, record);
       if (order < 0) flood.answer(now, link, record);
+      else if (order === 0) flood.heard(link, record);
       if (order < 0 || (order === 0 && !revivable(record))) return;
     }
     if (age >= ROUTING.maxAge && (head.flags & ADVERTISEMENT_FLAG.withdrawn) === 0) {
@@ -90,7 +91,7 @@ export class Intake {
 
   #accept(now: Instant, link: Link, raw: Uint8Array, head: AdvertisementHead, age: Millis, known: NodeRecord | undefined): void {
     const { database, flood, table, emit, topologyChanged } = this.#parts;
-    const { id } = checkAdvertisement(raw);
+    const { id } = checkAdvertisement(raw, known?.id);
     // Only what a neighbour says of itself is read in full at once; what is behind it was read by its own neighbours.
     if (id === link.peer) decodeAdvertisement(raw);
     const withdrawn = (head.flags & ADVERTISEMENT_FLAG.withdrawn) !== 0;

@@ -133,6 +133,7 @@ export class Routing implements Machine<RoutingInput, RoutingEffect> {
         break;
       case "withdraw":
         if (this.#own.withdraw(now)) this.#flood.relay(now, this.#own.record, undefined, true);
+        this.#flood.flush(now, true);
         break;
       case "wake":
         break;

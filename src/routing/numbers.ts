@@ -24,6 +24,9 @@ export const ROUTING = {
   /** Floods at the shortest distance before it doubles, and the quiet after which all is forgiven. */
   holdFree: 3,
   holdQuiet: 1_000,
+  /** Between two floods of a node, whatever their origins, from 500 nodes on; in whole milliseconds. */
+  floodGap: 50,
+  floodGapPerNode: 0.1,
   /** R8: unasked advertisements that one neighbour may send, a second and at once. */
   floodRate: 200,
   floodBurst: 1_000,
@@ -48,8 +51,10 @@ export const ROUTING = {
   exchangeWindow: 128 * 1024,
   /** R10: a next hop that still works is left only for a cost of at most this part of its own. */
   better: 0.9,
-  /** Next hops for which R10 is looked into at one computation, and for how many nodes in all: each costs another run of Dijkstra. */
+  /** Next hops for which R10 is looked into at one computation: each costs another run of Dijkstra. */
   betterLimit: 8,
+  /** Nodes that all these runs together may walk over, a second and at once: under a storm the table just follows the map. */
+  betterRate: 1_000,
   betterNodes: 20_000,
   /** R4 */
   recentBoots: 16,

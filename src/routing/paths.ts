@@ -16,9 +16,14 @@ export class Paths {
   #heap = new Int32Array(0);
   #place = new Int32Array(0);
   #size = 0;
+  #limit = Number.POSITIVE_INFINITY;
 
-  /** From `root` over `edges` (pairs: index, cost) in place of those that the graph has for it, if they are given. */
-  run(graph: Graph, root: number, edges?: readonly number[]): void {
+  /**
+   * From `root` over `edges` (pairs: index, cost) in place of those that the graph has for it, if they are given. Paths that cost
+   * more than `limit` are not looked for.
+   */
+  run(graph: Graph, root: number, edges?: readonly number[], limit = Number.POSITIVE_INFINITY): void {
+    this.#limit = limit;
     const { transit } = graph;
     const { pairs, start, count } = graph.edgesOf;
     this.#reset(graph.records.length);
@@ -56,7 +61,7 @@ export class Paths {
 
   #offer(to: number, cost: number, hops: number, first: number): void {
     const known = this.distance[to] as number;
-    if (cost > known) return;
+    if (cost > known || cost > this.#limit) return;
     if (cost === known) {
       // Edges cost more than nothing, so `to` has not left the heap yet and its tie may still be decided.
       if (hops > (this.hops[to] as number) || (hops === this.hops[to] && first >= (this.first[to] as number))) return;

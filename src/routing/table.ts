@@ -1,4 +1,5 @@
 import type { Instant } from "../core/instant.ts";
+import { TokenBucket } from "../core/token-bucket.ts";
 import { listedCost } from "../wire/advertisement-layout.ts";
 import type { Database } from "./database.ts";
 import type { Links } from "./links.ts";
@@ -41,6 +42,7 @@ export class Table {
   /** By place in the graph: 1 where the old next hop stays. */
   #kept = new Uint8Array(0);
   #changed = false;
+  readonly #budget = new TokenBucket(ROUTING.betterRate, ROUTING.betterNodes);
 
   constructor(database: Database, links: Links, self: NodeRecord, emit: Emit) {
     this.#database = database;
@@ -72,7 +74,7 @@ export class Table {
     const renumbering = renumber(this.#edges, edges);
     this.#edges = edges;
     this.#paths.run(graph, this.#self.index, pairs(edges));
-    this.#keepOld(edges, renumbering.moved);
+    this.#keepOld(now, edges, renumbering.moved);
     this.#take(now, edges, renumbering.same);
     this.#report();
   }
@@ -117,12 +119,12 @@ export class Table {
    * R10: leaves nodes with their old next hop where that is nearly as good, and brings them nearer. Without the second condition two
    * nodes could each keep the other as their next hop.
    */
-  #keepOld(edges: readonly FirstEdge[], moved: Int32Array): void {
+  #keepOld(now: Instant, edges: readonly FirstEdge[], moved: Int32Array): void {
     for (const [number, records] of this.#leavers(moved)) {
       const edge = edges[number];
-      if (edge === undefined) continue;
+      if (edge === undefined || !this.#budget.take(now, this.#database.size)) continue;
       const from = edge.neighbour;
-      this.#old.run(this.#database.graph, from.index);
+      this.#old.run(this.#database.graph, from.index, undefined, this.#worth(edge, records));
       for (const record of records) {
         const rest = record === from ? 0 : from.transit ? (this.#old.distance[record.index] as number) : Number.POSITIVE_INFINITY;
         const best = this.#paths.distance[record.index] as number;
@@ -134,10 +136,19 @@ export class Table {
     }
   }
 
+  /** What a way on from the neighbour may cost so that it is kept for one of `records` at the least. */
+  #worth(edge: FirstEdge, records: readonly NodeRecord[]): number {
+    let worth = 0;
+    for (const { index } of records) {
+      const best = this.#paths.distance[index] as number;
+      worth = Math.max(worth, Math.min(best, best / ROUTING.better - edge.cost));
+    }
+    return worth;
+  }
+
   /** Nodes that would change from a neighbour that still works, by the number of the edge to that neighbour. */
   #leavers(moved: Int32Array): ReadonlyMap<number, readonly NodeRecord[]> {
     const leavers = new Map<number, NodeRecord[]>();
-    const limit = Math.min(ROUTING.betterLimit, ROUTING.betterNodes / this.#database.size);
     const { records } = this.#database.graph;
     const { first } = this.#paths;
     const rows = this.#rows;
@@ -150,7 +161,7 @@ export class Table {
       if (old === next || old === NO_EDGE || record === undefined || rows.owner[at] !== record) continue;
       const list = leavers.get(old);
       if (list !== undefined) list.push(record);
-      else if (leavers.size < limit) leavers.set(old, [record]);
+      else if (leavers.size < ROUTING.betterLimit) leavers.set(old, [record]);
     }
     return leavers;
   }

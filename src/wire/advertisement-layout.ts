@@ -76,16 +76,17 @@ export interface AdvertisementLayout {
   readonly bodyEnd: number;
 }
 
-/** Checks everything but the msgpack: lengths, ids, costs, and that the hash is that of the id. Throws PROTOCOL_ERROR or TOO_LARGE. */
-export function checkAdvertisement(raw: Uint8Array): AdvertisementLayout {
+/**
+ * Checks everything but the msgpack: lengths, ids, costs, and that the hash is that of the id. Throws PROTOCOL_ERROR or TOO_LARGE.
+ * `known`: the id, where the caller has found a node of that hash and seen that its id is in `raw`.
+ */
+export function checkAdvertisement(raw: Uint8Array, known?: NodeId): AdvertisementLayout {
   if (raw.length > LIMITS.advertisement) {
     throw new MeshError("TOO_LARGE", `an advertisement of ${raw.length} bytes is over the limit of ${LIMITS.advertisement}`);
   }
   if (raw.length < ADVERTISEMENT_MIN || raw[AT.layout] !== LAYOUT) throw malformed("is of an unknown layout");
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
-  const id = readId(raw, AT.idLength);
-  const hash = hashNodeId(id);
-  if (hash.high !== view.getUint32(AT.high) || hash.low !== view.getUint32(AT.low)) throw malformed("has the hash of another node");
+  const id = known ?? readNode(raw, view);
   const links = AT.id + id.length;
   const cursor = new LinkCursor(raw, links);
   if (cursor.left > LIMITS.linksPerNode) throw malformed("has too many links");
@@ -143,12 +144,16 @@ export class LinkCursor {
 
 /** The cost in thousandths at which `raw` lists the node that said `other`; 0 where it does not. Both are well-formed. */
 export function listedCost(raw: Uint8Array, other: Uint8Array): number {
-  const length = other[AT.idLength] as number;
+  return costAt(raw, other, AT.id, other[AT.idLength] as number);
+}
+
+/** The cost in thousandths at which `raw`, which is well-formed, lists the node whose id lies at `start` of `bytes`; 0 where it does not. */
+export function costAt(raw: Uint8Array, bytes: Uint8Array, start: number, length: number): number {
   const cursor = new LinkCursor(raw);
   while (cursor.next()) {
     if (cursor.length !== length) continue;
     let i = 0;
-    while (i < length && raw[cursor.start + i] === other[AT.id + i]) i++;
+    while (i < length && raw[cursor.start + i] === bytes[start + i]) i++;
     if (i === length) return cursor.cost;
   }
   return 0;
@@ -174,9 +179,15 @@ export function bootOf(raw: Uint8Array): string {
 }
 
 function ascii(bytes: Uint8Array, at: number, length: number): string {
-  let value = "";
-  for (let i = 0; i < length; i++) value += String.fromCharCode(bytes[at + i] as number);
-  return value;
+  // In one piece: a string that is put together letter by letter takes several times the memory.
+  return String.fromCharCode(...bytes.subarray(at, at + length));
+}
+
+function readNode(raw: Uint8Array, view: DataView): NodeId {
+  const id = readId(raw, AT.idLength);
+  const hash = hashNodeId(id);
+  if (hash.high !== view.getUint32(AT.high) || hash.low !== view.getUint32(AT.low)) throw malformed("has the hash of another node");
+  return id;
 }
 
 function readId(raw: Uint8Array, at: number): NodeId {

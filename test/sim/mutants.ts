@@ -47,8 +47,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/routing/graph.ts",
-        find: "  update(record: NodeRecord): void {\n    this.#disconnect(record);",
-        put: "  update(record: NodeRecord): void {",
+        find: "while (old.next()) if (costAt(now, before, old.start, old.length) === 0) this.#separate(record, old);",
+        put: "void old;",
       },
     ],
     mode: "liveness",
@@ -63,7 +63,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/routing/exchange.ts",
-        find: "if (shared(record) && !covered.has(record)) this.#queue.push(record);",
+        find: "if (shared(record) && !covered.has(record)) this.#queue.add(record);",
         put: "void shared, record;",
       },
     ],

@@ -3,7 +3,7 @@ import { type MessageId, type NodeId, nodeId } from "../../src/core/ids.ts";
 import type { Instant } from "../../src/core/instant.ts";
 import type { Delivery } from "../../src/delivery/delivery.ts";
 import { Engine } from "../../src/node/engine.ts";
-import { beginLife, type Life as Identity, saveLife } from "../../src/node/life.ts";
+import { beginLife, EpochKeeper, type Life as Identity } from "../../src/node/life.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import type { VirtualClock } from "./clock.ts";
 import type { Ledger } from "./ledger.ts";
@@ -206,6 +206,12 @@ export class SimNode {
           }),
         ),
     };
+    const epochs = new EpochKeeper(
+      this.#store,
+      identity,
+      (delay, task) => clock.after(delay, guarded(task)),
+      (error) => tell(`${this.id} cannot store its epoch: ${error.code}`),
+    );
     const program = new SimProgram(context);
     const engine: Engine = new Engine(
       {
@@ -251,7 +257,7 @@ export class SimNode {
           onLost: (kind, count, why) => {
             throw new Error(`${this.id} misses ${count} ${kind} records on a disk that loses nothing: ${why}`);
           },
-          onPersist: (epoch) => saveLife(this.#store, identity, epoch, () => undefined),
+          onPersist: (epoch) => epochs.raise(epoch),
         },
         origin: program,
         destination: new SimWorker(context),

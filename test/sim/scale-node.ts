@@ -1,4 +1,5 @@
 import { nodeId, type NodeId } from "../../src/core/ids.ts";
+import type { SlabPool } from "../../src/link/slab.ts";
 import { Engine, type EngineHandlers } from "../../src/node/engine.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import type { VirtualClock } from "./clock.ts";
@@ -14,6 +15,8 @@ export interface ScaleWorld {
   readonly clock: VirtualClock;
   readonly network: ScaleNetwork;
   readonly random: () => number;
+  /** One pool for all: a thousand of them would hold some hundred megabytes. */
+  readonly slabs: SlabPool;
   /** Called for what must not happen. */
   readonly wrong: (what: string) => void;
 }
@@ -28,7 +31,7 @@ export class ScaleNode {
   readonly #network: ScaleNetwork;
 
   constructor(name: string, dials: readonly Dial[], world: ScaleWorld) {
-    const { clock, network, random } = world;
+    const { clock, network, random, slabs } = world;
     this.id = nodeId(name);
     this.dials = dials;
     this.#network = network;
@@ -54,6 +57,7 @@ export class ScaleNode {
         soon: (task) => void clock.after(0, task),
         dial: (url, done) => network.dial(name, url, done),
         store: new MemoryStore({ schedule: (task) => void clock.after(1, task) }),
+        slabs,
       },
       handlers(name, world),
     );

@@ -2,6 +2,8 @@
 export class Truth {
   readonly names: readonly string[];
   readonly #edges: ReadonlyMap<number, number>[];
+  /** What the ways from each node cost, as far as it was asked for. */
+  readonly #ways = new Map<number, Float64Array>();
 
   constructor(names: readonly string[]) {
     this.names = names;
@@ -9,6 +11,7 @@ export class Truth {
   }
 
   link(a: number, b: number, cost: number): void {
+    this.#ways.clear();
     (this.#edges[a] as Map<number, number>).set(b, cost);
     (this.#edges[b] as Map<number, number>).set(a, cost);
   }
@@ -31,6 +34,12 @@ export class Truth {
 
   /** What the ways from one node cost, by rounds of relaxing (Bellman and Ford): unlike what is tested, and plainly right. */
   from(root: number): Float64Array {
+    let ways = this.#ways.get(root);
+    if (ways === undefined) this.#ways.set(root, (ways = this.#relaxed(root)));
+    return ways;
+  }
+
+  #relaxed(root: number): Float64Array {
     const cost = new Float64Array(this.names.length).fill(Number.POSITIVE_INFINITY);
     cost[root] = 0;
     let open = new Set([root]);

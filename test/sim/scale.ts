@@ -1,3 +1,4 @@
+import { SlabPool } from "../../src/link/slab.ts";
 import { ROUTING } from "../../src/routing/numbers.ts";
 import { VirtualClock } from "./clock.ts";
 import { seeded } from "./random.ts";
@@ -72,6 +73,7 @@ export class ScaleRun {
       clock: this.#clock,
       network: this.#network,
       random,
+      slabs: new SlabPool(),
       wrong: (what: string): void => void this.wrong.push(what),
     };
     this.nodes = names.map((name, i) => new ScaleNode(name, dials[i] ?? [], world));
@@ -100,14 +102,16 @@ export class ScaleRun {
     const wrong: string[] = [];
     let routes = 0;
     let kept = 0;
-    const links = [...truth.links()].length;
+    const links = [...truth.links()];
+    const halves = [true, false].map((half) => links.filter(([a]) => this.#half(a) === half).length);
+    const whole = links.length === [...this.truth.links()].length;
     const ways = this.nodes.map((_, i) => truth.from(i));
     const index = new Map(this.nodes.map(({ id }, i) => [id, i]));
     this.nodes.forEach(({ id, engine }, from) => {
       const cost = ways[from] as Float64Array;
       // Who is at the other side of a cut is remembered for a while, but out of reach.
       const edges = engine.routing.edges().filter(({ between: [a] }) => Number.isFinite(cost[index.get(a) ?? 0])).length;
-      const inReach = links === [...this.truth.links()].length ? links : this.#linksOf(from, truth);
+      const inReach = whole ? links.length : halves[this.#half(from) ? 0 : 1];
       if (edges !== inReach) wrong.push(`${id} knows ${edges} links of ${inReach}`);
       this.nodes.forEach((other, to) => {
         if (other.id === id) return;
@@ -127,10 +131,6 @@ export class ScaleRun {
       });
     });
     return { wrong, routes, kept };
-  }
-
-  #linksOf(from: number, truth: Truth): number {
-    return [...truth.links()].filter(([a]) => this.#half(a) === this.#half(from)).length;
   }
 
   #settle(name: string, truth: Truth, busy: number): Phase {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { hashNodeId } from "../../../src/core/node-hash.ts";
 import type { RoutingEffect } from "../../../src/routing/machine.ts";
 import { encodeAdvertisement } from "../../../src/wire/advertisement.ts";
 import { BATCH_FLAG, BatchWriter, encodeDigest, readPull } from "../../../src/wire/digest.ts";
@@ -106,6 +107,76 @@ describe("R8 flooding", () => {
     expect(passed[0]).toBe(1);
     expect(passed.at(-1)).toBe(30);
     expect(passed.length).toBeLessThanOrEqual(5);
+  });
+
+  it("does not tell a neighbour what that has said itself before its turn came", () => {
+    const node = new Alone();
+    for (const link of [1, 2, 3]) node.join(link, `peer${link}`);
+    node.pass(1_000);
+    node.flood([said("x")], 1);
+    node.pass(10);
+    // Held, since x spoke only just; meanwhile it comes over the second link too.
+    expect(sent(node.flood([said("x", { sequence: 2 })], 1))).toEqual([]);
+    expect(node.flood([said("x", { sequence: 2 })], 2)).toEqual([]);
+    expect(sent(node.pass(1_000)).map(({ link, advertisement }) => [link, advertisement.node, advertisement.sequence])).toEqual([
+      [3, "x", 2],
+    ]);
+    // What was said is no excuse for what is newer.
+    node.flood([said("x", { sequence: 3 })], 1);
+    node.pass(10);
+    node.flood([said("x", { sequence: 4 })], 1);
+    node.flood([said("x", { sequence: 4 })], 2);
+    node.flood([said("x", { sequence: 5 })], 3);
+    const last = sent(node.pass(1_000)).filter(({ advertisement }) => advertisement.sequence === 5);
+    expect(last.map(({ link }) => link)).toEqual([1, 2]);
+  });
+
+  it("gathers what comes just after a flood in a large mesh, so that a storm goes on in few frames", () => {
+    const node = new Alone();
+    for (const link of [1, 2]) node.join(link, `peer${link}`);
+    for (let i = 0; i < 300; i++) node.flood([said(`n${i}`)]);
+    node.pass(5_000);
+    const frames: RoutingEffect[] = [...node.flood([said("first")])];
+    expect(sent(frames).map(({ link, advertisement }) => [link, advertisement.node])).toEqual([[2, "first"]]);
+    for (let i = 0; i < 20; i++) {
+      frames.push(...node.flood([said(`late${i}`)]));
+      frames.push(...node.pass(1));
+    }
+    frames.push(...node.pass(100));
+    expect(sent(frames)).toHaveLength(21);
+    expect(ofType(frames, "send").length).toBeLessThanOrEqual(3);
+  });
+
+  it("says what is new over a link in its exchange as part of that, and once", () => {
+    const node = new Alone();
+    node.join();
+    node.flood([said("old")]);
+    node.pass(1_000);
+    node.up(2, "other");
+    expect(sent(node.flood([said("x")])).filter(({ link }) => link === 2)).toEqual([]);
+    // The page says that the other has it; but by the end there is a newer one.
+    const [page] = encodeDigest([{ ...hashNodeId("old"), epoch: 1, sequence: 1, boot: 0x44556677 }]);
+    const first = (page as Uint8Array).slice();
+    first[0] = 0;
+    node.frame(FRAME.digest, first, 2);
+    expect(sent(node.flood([said("old", { sequence: 2 })])).filter(({ link }) => link === 2)).toEqual([]);
+    const rest = sent(node.frame(FRAME.digest, encodeDigest([])[0] as Uint8Array, 2)).filter(({ link }) => link === 2);
+    expect(rest.map(({ advertisement: { node: of, sequence } }) => `${of} ${sequence}`).toSorted()).toEqual([
+      "me 2",
+      "old 2",
+      "peer 1",
+      "x 1",
+    ]);
+    // Its part is said: from here on it hears of what is new as all others do.
+    node.pass(1_000);
+    expect(sent(node.flood([said("y")])).map(({ link }) => link)).toEqual([2]);
+  });
+
+  it("says goodbye also over a link that is still in its exchange", () => {
+    const node = new Alone();
+    node.up();
+    const goodbye = sent(node.routing.step(node.now, { type: "withdraw" }));
+    expect(goodbye.map(({ link, advertisement }) => [link, advertisement.withdrawn])).toEqual([[1, true]]);
   });
 
   it("asks later for what a neighbour sends beyond its allowance", () => {
