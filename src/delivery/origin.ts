@@ -115,13 +115,13 @@ export class Origin {
   /** Takes up again the durable messages that a restart left behind. `done` runs when all are sent or waiting. */
   restore(clock: () => Instant, done: (error: MeshError | undefined) => void): void {
     this.#outbox.restore(clock, (error, entries) => {
-      for (const { frame, id, node, to, ttl, directive } of entries) {
+      for (const { frame, id, node, to, expiresAt, directive } of entries) {
         const now = clock();
         this.#events.onRestored(id, node, directive);
-        const conversation = this.#open({ id, node, to, frame, expiresAt: now + ttl, durable: true, hold: false, up: undefined });
+        const conversation = this.#open({ id, node, to, frame, expiresAt, durable: true, hold: false, up: undefined });
         conversation.copies = 1;
         conversation.bound = new DataView(frame.buffer, frame.byteOffset).getUint32(OFFSET.auxiliary);
-        if (ttl > 0) this.#out.dispatch(now, conversation);
+        if (expiresAt > now) this.#out.dispatch(now, conversation);
         else this.#fail(conversation, expired(conversation));
       }
       done(error);

@@ -17,7 +17,7 @@ export interface Outgoing {
   readonly node: NodeId;
   readonly to: NodeHash;
   readonly frame: Uint8Array;
-  readonly ttl: Millis;
+  readonly expiresAt: Instant;
   readonly directive: string;
 }
 
@@ -87,7 +87,7 @@ export class Outbox {
     const node = fromUtf8(value.subarray(FIXED, frameAt));
     if (!isNodeId(node) || !isSame(hashNodeId(node), to)) return "for another node than it says";
     const ttl = envelope.getFloat64(8) - this.#disk.clock.since(envelope.getFloat64(0), now);
-    return Number.isFinite(ttl) ? { id, node, to, frame, ttl, directive: directiveOf(frame) } : "without a time to live";
+    return Number.isFinite(ttl) ? { id, node, to, frame, expiresAt: now + ttl, directive: directiveOf(frame) } : "without a time to live";
   }
 }
 

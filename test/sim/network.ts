@@ -25,8 +25,8 @@ export class SimNetwork {
   losses = 0;
   doubles = 0;
   shuffles = 0;
-  /** Each frame as it leaves a host; it must not be changed. */
-  onFrame: ((from: string, to: string, frame: Uint8Array) => void) | undefined;
+  /** Each frame as it leaves a host, and again where it is doubled on the way; it must not be changed. */
+  onFrame: ((from: string, to: string, frame: Uint8Array, doubled: boolean) => void) | undefined;
   /** Something came in at this host. */
   touched: (host: string) => void = () => undefined;
 

@@ -63,6 +63,8 @@ export class SimNode {
   /** Time that no later life can know of: the node was off, and its wall clock went back. */
   uncounted = 0;
   starts = 0;
+  /** The epoch with which its present life began. */
+  epoch = 0;
   /** Counts the disks that it has had. */
   disk = 1;
   #offSince = 0;
@@ -186,6 +188,7 @@ export class SimNode {
 
   #run(life: number, identity: Identity): void {
     const { clock, network, random, ledger, tell } = this.#world;
+    this.epoch = identity.epoch;
     // Monotonic clocks begin anywhere.
     const zero = Math.floor(random() * 1e6) - clock.now;
     const guarded = (run: () => void): (() => void) => this.#task(life, run);

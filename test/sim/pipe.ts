@@ -90,14 +90,17 @@ export class SimPipe implements Pipe {
 
   #frame(bytes: Uint8Array, start: number, end: number): void {
     const frame = bytes.slice(start, end);
-    this.#network.onFrame?.(this.host, this.peer, frame);
+    this.#network.onFrame?.(this.host, this.peer, frame, false);
     const kind = frame[4] ?? 0;
     const { losses, doubles, shuffles } = this.#network;
     if (kind >= FIRST_ROUTED_KIND && losses + doubles + shuffles > 0) {
       const { random, clock } = this.#network;
       if (random() < losses) return;
       const late = (): void => void clock.after(random() * 2_000, () => !this.#closed && this.#send((to) => to.#deliver(frame.slice())));
-      if (random() < doubles) late();
+      if (random() < doubles) {
+        this.#network.onFrame?.(this.host, this.peer, frame, true);
+        late();
+      }
       if (random() < shuffles) return late();
     }
     this.#batch.push(frame);

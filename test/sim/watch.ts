@@ -37,7 +37,7 @@ export class Watch {
     for (const name of nodes.keys()) this.#hashes.set(name, hashNodeId(name));
   }
 
-  frame(from: string, to: string, frame: Uint8Array): void {
+  frame(from: string, to: string, frame: Uint8Array, doubled: boolean): void {
     this.frames++;
     const kind = frame[OFFSET.kind];
     if (kind !== FRAME.message && kind !== FRAME.notice) return;
@@ -46,7 +46,7 @@ export class Watch {
     if (hops > LIMITS.hops) this.#ledger.violation("I3", `${short(id)} left ${from} after ${hops} hops`);
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     if (kind === FRAME.message) this.#message(from, to, id, view.getUint32(OFFSET.ttl));
-    else if (this.#isFrom(from, view)) this.#notice(id, frame.subarray(ROUTED_HEADER));
+    else if (!doubled && this.#isFrom(from, view)) this.#notice(id, frame.subarray(ROUTED_HEADER));
   }
 
   /** After each step of a node. */
@@ -82,6 +82,8 @@ export class Watch {
     const version = said.epoch * 1e6 + said.sequence;
     let spoken = this.#spoken.get(name);
     if (spoken?.disk !== node.disk) this.#spoken.set(name, (spoken = { disk: node.disk, life: node.starts, version: 0 }));
+    // An epoch that it took to refute another may not have reached the disk; the next life refutes it in turn.
+    if (said.epoch > node.epoch) return;
     if (version < spoken.version || (version === spoken.version && node.starts > spoken.life))
       this.#ledger.violation("I5", `${name} said ${spoken.version} of itself, and in its next life ${version}`);
     Object.assign(spoken, { life: node.starts, version });

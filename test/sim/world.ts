@@ -57,7 +57,7 @@ export class World {
       byName.set(node.id, node);
     }
     this.watch = new Watch(this.clock, this.ledger, byName, maxParked);
-    this.network.onFrame = (from, to, frame) => this.watch.frame(from, to, frame);
+    this.network.onFrame = (from, to, frame, doubled) => this.watch.frame(from, to, frame, doubled);
     this.network.touched = (host) => this.watch.node(host);
     this.faults = new Faults(this);
   }

@@ -1,6 +1,6 @@
 import { MeshError } from "../../../src/core/errors.ts";
 import type { MessageId } from "../../../src/core/ids.ts";
-import { FRAME, ROUTED_HEADER } from "../../../src/wire/frame.ts";
+import { FLAG, FRAME, ROUTED_HEADER } from "../../../src/wire/frame.ts";
 import { decodeNotice, decodeReceipt } from "../../../src/wire/outcome.ts";
 import { Net, type Peer } from "../../unit/delivery/harness.ts";
 import { type Case, ID } from "../case.ts";
@@ -10,6 +10,8 @@ interface Situation {
   readonly name: string;
   readonly means: string;
   readonly kind: number;
+  /** Of the frames of that kind, the first that has it. */
+  readonly flag?: number;
   /** What the hearer does of it. */
   readonly value: unknown;
   readonly nodes: readonly string[];
@@ -69,6 +71,26 @@ const SITUATIONS: readonly Situation[] = [
     },
     hearer: "x",
     deed: released,
+  },
+  {
+    name: "custody-asked",
+    means: "the origin asks its keeper whether it still has the message",
+    kind: FRAME.custody,
+    flag: FLAG.probe,
+    value: "parked",
+    nodes: ["a", "x", "b"],
+    prepare: (net, a) => {
+      net.via.set("a>b", "x");
+      net.cut.add("x>b");
+      const id = a.send("b");
+      net.run(6_000);
+      return id;
+    },
+    hearer: "x",
+    deed: (net) => {
+      const notice = net.over("x>a", FRAME.notice).at(-1);
+      return notice === undefined ? undefined : decodeNotice(notice.frame.subarray(ROUTED_HEADER)).type;
+    },
   },
   {
     name: "attach",
@@ -143,7 +165,7 @@ function upTo(situation: Situation): { readonly net: Net; readonly frame: Uint8A
   const net = new Net(situation.nodes);
   let frame: Uint8Array | undefined;
   net.lose = (flight) => {
-    if (flight.kind !== situation.kind) return false;
+    if (flight.kind !== situation.kind || (flight.flags & (situation.flag ?? 0)) !== (situation.flag ?? 0)) return false;
     frame ??= flight.frame;
     return true;
   };

@@ -46,7 +46,7 @@ const SITUATIONS: readonly Situation[] = [
     name: "outbox",
     means: "the origin's copy of a durable message",
     prefix: "outbox/",
-    value: { requests: ["test:run 1,2,3"], flags: 3, ttl: 60_000 },
+    value: { requests: ["test:run 1,2,3"], flags: 3, ttl: 60 },
     at: "a",
     prepare: (net) => {
       net.cut.add("a>b");
@@ -54,7 +54,7 @@ const SITUATIONS: readonly Situation[] = [
     },
     deed: (net) => {
       const copy = net.over("a>b", FRAME.message)[0];
-      return { requests: requests(net.node("b")), flags: copy?.flags, ttl: copy?.ttl };
+      return { requests: requests(net.node("b")), flags: copy?.flags, ttl: seconds(copy?.ttl) };
     },
   },
   {
@@ -99,6 +99,11 @@ const SITUATIONS: readonly Situation[] = [
     },
   },
 ];
+
+/** The disk was read for some of it. */
+function seconds(ttl: number | undefined): number | undefined {
+  return ttl === undefined ? undefined : Math.round(ttl / 1000);
+}
 
 function requests(node: Peer): string[] {
   return node.requests.map(({ directive, payload }) => `${directive} ${payload.join()}`);

@@ -44,9 +44,9 @@ describe("Outbox", () => {
     expect(put(1)).toEqual(["stored"]);
     disk.wall += 10_000;
     const [entry] = restored().entries;
-    expect(entry).toEqual({ id: idOf(1), node: "b", to: hashNodeId("b"), frame: messageOf(1), ttl: 50_000, directive: "test:run" });
+    expect(entry).toEqual({ id: idOf(1), node: "b", to: hashNodeId("b"), frame: messageOf(1), expiresAt: 50_000, directive: "test:run" });
     disk.wall -= 3_600_000;
-    expect(restored().entries[0]?.ttl).toBe(50_000);
+    expect(restored().entries[0]?.expiresAt).toBe(50_000);
     expect(disk.lost).toEqual([]);
   });
 
