@@ -8,9 +8,11 @@ type Close = () => Promise<void>;
 export class Stage {
   readonly mesh = new ProcessMesh();
   readonly #open: Close[] = [() => this.mesh.close()];
+  #closed = false;
 
   /** `program`: a file in programs/, with its extension if it is no TypeScript. */
   child(program: string): Child {
+    this.#check();
     const child = new Child(program);
     this.own(() => child.stop());
     return child;
@@ -22,6 +24,7 @@ export class Stage {
 
   /** Starts `receptor node`; it is asked to end before it is made to. */
   async node(id: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+    this.#check();
     const { listening } = await this.mesh.start(id, args, { env });
     this.own(async () => void (await this.mesh.signal(id, "SIGTERM").catch(() => null)));
     return listening[0] ?? "";
@@ -33,7 +36,13 @@ export class Stage {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     for (let close = this.#open.pop(); close !== undefined; close = this.#open.pop()) await close();
+  }
+
+  /** What starts beside something that has failed would outlive the benchmark. */
+  #check(): void {
+    if (this.#closed) throw new Error("the measure is over");
   }
 }
 

@@ -26,19 +26,24 @@ export function bulk(quick: boolean): Measure {
     rounds: 3,
     contenders: async (stage) => {
       const digest = digestOf(bytes);
-      const splice = await startRaw(stage, "splice");
-      const nats = await startNats(stage);
+      const [splice, own, nats] = await Promise.all([startRaw(stage, "splice"), mesh(stage, bytes, digest), startNats(stage)]);
+      const messages = Math.ceil(bytes / CHUNK);
       return [
-        ends("raw splice", splice.sender, splice.receiver, { bytes, port: splice.port }, digest),
-        await mesh(stage, bytes, digest),
-        ...(nats === undefined ? [] : [ends("NATS", nats.sender, nats.receiver, { bytes, messages: Math.ceil(bytes / CHUNK) }, digest)]),
+        ends("raw splice", splice, { bytes, port: splice.port }, digest),
+        own,
+        ...(nats === undefined ? [] : [ends("NATS", nats, { bytes, messages }, digest)]),
       ];
     },
   };
 }
 
+interface Ends {
+  readonly sender: Child;
+  readonly receiver: Child;
+}
+
 /** A sender and a receiver that say what they saw. */
-function ends(name: string, sender: Child, receiver: Child, plan: Readonly<Record<string, number>>, digest: string): Contender {
+function ends(name: string, { sender, receiver }: Ends, plan: Readonly<Record<string, number>>, digest: string): Contender {
   return {
     name,
     run: async (round) => {

@@ -16,18 +16,8 @@ export function oneWay(quick: boolean): Measure {
     { contender: "mesh", value: "rate", to: "NATS", least: 3 },
   ];
   return measure("one-way", "through one relay", quick, goals, async (stage, count) => {
-    const nats = await startNats(stage);
-    const others: Contender[] = [];
-    if (nats !== undefined) {
-      const { sender, receiver } = nats;
-      const run = async (): Promise<Sample> => {
-        await receiver.ask("expect", { messages: count });
-        await sender.ask("oneWay", { count, size: SIZE });
-        return sample(await receiver.ask<Received>("received"));
-      };
-      others.push({ name: "NATS", run });
-    }
-    return [await raw(stage, "raw relay", count), await mesh(stage, "tcp", count), ...others];
+    const [first, second, third] = await Promise.all([raw(stage, "raw relay", count), mesh(stage, "tcp", count), nats(stage, count)]);
+    return [first, second, ...third];
   });
 }
 
@@ -36,17 +26,16 @@ export function tls(quick: boolean): Measure {
   const goals = [{ contender: "mesh", value: "rate", to: "raw relay", least: 0.6 }];
   return measure("tls", "through one relay, over TLS 1.3 on both links", quick, goals, async (stage, count) => {
     const certificates = await makeCertificates();
-    return [await raw(stage, "raw relay", count, certificates), await mesh(stage, "tls", count, certificates)];
+    return await Promise.all([raw(stage, "raw relay", count, certificates), mesh(stage, "tls", count, certificates)]);
   });
 }
 
 /** The same over WebSockets, against plain TCP. */
 export function websocket(quick: boolean): Measure {
   const goals = [{ contender: "mesh", value: "rate", to: "raw TCP relay", least: 0.45 }];
-  return measure("websocket", "through one relay, over WebSockets on both links", quick, goals, async (stage, count) => [
-    await raw(stage, "raw TCP relay", count),
-    await mesh(stage, "ws", count),
-  ]);
+  return measure("websocket", "through one relay, over WebSockets on both links", quick, goals, (stage, count) =>
+    Promise.all([raw(stage, "raw TCP relay", count), mesh(stage, "ws", count)]),
+  );
 }
 
 type Start = (stage: Stage, count: number) => Promise<readonly Contender[]>;
@@ -79,6 +68,17 @@ async function raw(stage: Stage, name: string, count: number, certificates?: Cer
 async function mesh(stage: Stage, scheme: "tcp" | "tls" | "ws", count: number, certificates?: Certificates): Promise<Contender> {
   const { controller } = await startMesh(stage, scheme, certificates);
   return { name: "mesh", run: async () => sample(await controller.ask<Received>("oneWay", { count, size: SIZE })) };
+}
+
+async function nats(stage: Stage, count: number): Promise<readonly Contender[]> {
+  const ends = await startNats(stage);
+  if (ends === undefined) return [];
+  const run = async (): Promise<Sample> => {
+    await ends.receiver.ask("expect", { messages: count });
+    await ends.sender.ask("oneWay", { count, size: SIZE });
+    return sample(await ends.receiver.ask<Received>("received"));
+  };
+  return [{ name: "NATS", run }];
 }
 
 function sample({ messages, bytes, milliseconds }: Received): Sample {

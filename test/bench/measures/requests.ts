@@ -53,9 +53,7 @@ function requests(
   const plan = { count, size: SIZE, outstanding };
   const sample = (asked: Asked, messages: number): Sample => ({ values: value(asked), messages, bytes: messages * SIZE });
   const contenders = async (stage: Stage): Promise<readonly Contender[]> => {
-    const raw = await startRaw(stage, "parse");
-    const { controller } = await startMesh(stage);
-    const nats = await startNats(stage);
+    const [raw, { controller }, nats] = await Promise.all([startRaw(stage, "parse"), startMesh(stage), startNats(stage)]);
     const counted = (name: string, ask: () => Promise<Counted>): Contender => ({
       name,
       run: async () => {

@@ -2,7 +2,13 @@ import { Readable } from "node:stream";
 import type { createNode, MeshNode } from "../../../src/index.ts";
 import { serve } from "../support/child.ts";
 import type { Certificates } from "../support/certificates.ts";
+import { EndlessStream } from "../support/endless.ts";
 import { payload } from "../support/payload.ts";
+import { pause } from "../support/process.ts";
+
+/** Until a stream has filled all queues on its way. */
+const WARM = 500;
+const GAP = 2;
 
 let node: MeshNode | undefined;
 
@@ -45,7 +51,36 @@ serve({
     for await (const response of work) return response.json();
     return undefined;
   },
+  pings: ({ count }: { readonly count: number }) => pings(count),
+  busyPings: async ({ count }: { readonly count: number }) => {
+    const stream = new EndlessStream(ready());
+    await pause(WARM);
+    const answer = await pings(count);
+    await stream.stop();
+    return answer;
+  },
+  /** What two streams, of which one began earlier, send in the same time. */
+  share: async ({ milliseconds }: { readonly milliseconds: number }) => {
+    const first = new EndlessStream(ready());
+    await pause(WARM);
+    const second = new EndlessStream(ready());
+    await pause(WARM);
+    const before = [first.sent, second.sent] as const;
+    await pause(milliseconds);
+    const sent = { first: first.sent - before[0], second: second.sent - before[1] };
+    await Promise.all([first.stop(), second.stop()]);
+    return sent;
+  },
 });
+
+async function pings(count: number): Promise<{ readonly took: readonly number[] }> {
+  const took: number[] = [];
+  for (let i = 0; i < count; i++) {
+    took.push((await ready().ping("worker")).rtt);
+    await pause(GAP);
+  }
+  return { took };
+}
 
 /** Text or bytes, as the echo plugin gives them back. */
 function sizeOf(payload: unknown): number {

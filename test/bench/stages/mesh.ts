@@ -17,10 +17,10 @@ const PLUGIN = fileURLToPath(new URL("../plugin", import.meta.url));
 export async function startMesh(stage: Stage, scheme: "tcp" | "tls" | "ws" = "tcp", certificates?: Certificates): Promise<MeshUnderTest> {
   const tls = certificates === undefined ? undefined : await written(stage, certificates);
   const env = tls === undefined ? {} : { RECEPTOR_TLS_CERT: tls.cert, RECEPTOR_TLS_KEY: tls.key, RECEPTOR_TLS_CA: tls.ca };
+  const controller = stage.child("controller");
   const url = await stage.node("relay", ["--listen", `${scheme}://127.0.0.1:0`], env);
   const plugins = ["--plugin", PLUGIN, "--plugin", pluginFolder("echo")];
   await stage.node("worker", ["--no-listen", "--peer", url, ...plugins, "--max-work", "64"], env);
-  const controller = stage.child("controller");
   await controller.ask("start", { peer: url, tls });
   return { controller, relay: { pid: stage.mesh.pid("relay"), url } };
 }

@@ -29,9 +29,8 @@ export async function startNats(stage: Stage): Promise<Nats | undefined> {
     server.kill("SIGTERM");
     await exited;
   });
-  const receiver = stage.child("nats-receiver");
+  const [receiver, sender] = [stage.child("nats-receiver"), stage.child("nats-sender")];
   await receiver.ask("start", { port });
-  const sender = stage.child("nats-sender");
   await sender.ask("start", { port });
   return { sender, receiver };
 }

@@ -12,10 +12,9 @@ export interface Raw {
 
 /** "parse": the relay looks at each frame and copies it; "splice": it hands bytes on. */
 export async function startRaw(stage: Stage, mode: "parse" | "splice", tls?: Certificates): Promise<Raw> {
-  const receiver = stage.child("raw-receiver");
+  const [receiver, relay, sender] = [stage.child("raw-receiver"), stage.child("raw-relay"), stage.child("raw-sender")];
   const far = await receiver.ask<number>("start", { tls });
-  const port = await stage.child("raw-relay").ask<number>("start", { port: far, mode, tls });
-  const sender = stage.child("raw-sender");
+  const port = await relay.ask<number>("start", { port: far, mode, tls });
   await sender.ask("start", { tls });
   return { sender, receiver, port };
 }
