@@ -1,7 +1,7 @@
 import type { Instant, Millis, Random } from "../core/instant.ts";
 
 export interface LivenessTimes {
-  /** A ping goes out after this long without bytes from the peer, +-20 %. */
+  /** A ping goes out after 70 to 90 % of this without bytes from the peer. */
   readonly keepalive: Millis;
   /** The peer is given up after this long without bytes. */
   readonly stale: Millis;
@@ -123,7 +123,7 @@ export class Liveness {
   }
 
   #renew(): Millis {
-    this.#interval = this.#times.keepalive * (0.8 + 0.4 * this.#random());
+    this.#interval = this.#times.keepalive * (0.7 + 0.2 * this.#random());
     return this.#interval;
   }
 }

@@ -20,8 +20,8 @@ const HUB = 1;
 const RELAYS = { drop: 2, deaf: 3, apart: 4, down: 5, killed: 6, narrow: 7 } as const;
 const NAMES = ["controller", "hub", ...Object.keys(RELAYS)];
 const SILENT = 20_000;
-/** Who hears nothing still says something: its last ping may come 6 s after the fault, and only then does its silence begin. */
-const DEAF = 22_000;
+/** Who hears nothing still says something: its last ping may come 4.5 s after the fault, and only then does its silence begin. */
+const DEAF = 20_000;
 const RESET = 2_000;
 /** The longest wait between two dials is 15 s, and the one that is under way at the heal may take 10 s to fail. */
 const BACK = 35_000;
