@@ -2,6 +2,9 @@ import { existsSync } from "node:fs";
 import { ProcessMesh } from "../support/mesh.ts";
 import { Child } from "./support/child.ts";
 
+/** A line for each message would cost the reader of the log, which is the benchmark, as much as the node. */
+export const QUIET = ["--log-level", "warn"] as const;
+
 type Close = () => Promise<void>;
 
 /** What one measure has started, each in a process of its own on loopback. Ends it all in reverse order. */
@@ -22,10 +25,10 @@ export class Stage {
     this.#open.push(close);
   }
 
-  /** Starts `receptor node`; it is asked to end before it is made to. */
+  /** Starts `receptor node`, which logs warnings alone; it is asked to end before it is made to. */
   async node(id: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
     this.#check();
-    const { listening } = await this.mesh.start(id, args, { env });
+    const { listening } = await this.mesh.start(id, [...args, ...QUIET], { env });
     this.own(async () => void (await this.mesh.signal(id, "SIGTERM").catch(() => null)));
     return listening[0] ?? "";
   }

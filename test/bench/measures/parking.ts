@@ -1,6 +1,7 @@
 import type { Measure } from "../measure.ts";
 import type { Received } from "../programs/raw-receiver.ts";
 import { freePort, until } from "../../support/mesh.ts";
+import { QUIET } from "../stage.ts";
 import { pause, resident } from "../support/process.ts";
 
 const SIZE = 256;
@@ -65,7 +66,7 @@ export function backlog(quick: boolean): Measure {
         const memory = resident(stage.mesh.pid(NODE));
         await stage.mesh.signal(NODE, "SIGTERM");
         const began = performance.now();
-        await stage.mesh.start(NODE, args, { limit: 120_000 });
+        await stage.mesh.start(NODE, [...args, ...QUIET], { limit: 120_000 });
         await until(async () => ((await parkedAt(http)) === count ? true : undefined), 120_000, "every message is there again");
         const reopening = (performance.now() - began) / 1_000;
         await pause(settle);
