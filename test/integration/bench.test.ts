@@ -71,7 +71,23 @@ describe.skipIf(!existsSync(COMMAND))("the benchmark", () => {
 
 describe("runMeasure", () => {
   it("leaves out round 0, and takes the median of the ratios of each round", async () => {
-    const [raw, mesh] = await runMeasure(measureOf([1, 100, 10, 20], [1_000, 50, 9, 30]), 3);
+    const measure = measureOf([1, 100, 10, 20], [1_000, 50, 9, 30]);
+    const order: string[] = [];
+    const [raw, mesh] = await runMeasure(
+      {
+        ...measure,
+        contenders: async (stage) =>
+          (await measure.contenders(stage)).map(({ name, run: go }) => ({
+            name,
+            run: (round: number) => {
+              order.push(`${name} ${round}`);
+              return go(round);
+            },
+          })),
+      },
+      3,
+    );
+    expect(order).toEqual([0, 1, 2, 3].flatMap((round) => [`raw ${round}`, `mesh ${round}`]));
     expect(raw).toMatchObject({ contender: "raw", median: 20, minimum: 10, maximum: 100, ratio: 1, messages: 3, bytes: 24, goals: [] });
     expect(mesh).toMatchObject({ contender: "mesh", median: 30, ratio: 0.9 });
     expect(mesh?.goals).toEqual([
