@@ -59,7 +59,7 @@ export class StreamSender {
   readonly #nursery: Nursery | undefined;
   readonly #segments: Segment[] = [];
   /** Of a long stream each segment is used again: to allocate at its pace makes the collector stop the node 30 times a second. */
-  #spare: Segment[] = [];
+  #spare: Segment[] | undefined;
   #sent = 0;
   #acked = 0;
   #end = 0;
@@ -131,7 +131,7 @@ export class StreamSender {
 
   end(): void {
     this.#ended = true;
-    this.#spare = [];
+    this.#spare = undefined;
   }
 
   /** The next chunk that credit allows, at most 32 KiB; undefined: nothing to send now. */
@@ -219,7 +219,7 @@ export class StreamSender {
   #tail(wanted: number): Segment {
     const last = this.#segments.at(-1);
     if (last !== undefined && last.length < last.size) return last;
-    const spare = this.#spare.pop();
+    const spare = this.#spare?.pop();
     if (spare !== undefined) {
       spare.offset = this.#end;
       spare.length = 0;
@@ -254,8 +254,10 @@ export class StreamSender {
       drop++;
     }
     if (drop === 0) return;
-    for (const segment of this.#segments.splice(0, drop))
-      if (!this.#ended && segment.size === LIMITS.chunk && this.#spare.length < SPARE) this.#spare.push(segment);
+    const dropped = this.#segments.splice(0, drop);
+    if (this.#ended) return;
+    const spare = (this.#spare ??= []);
+    for (const segment of dropped) if (segment.size === LIMITS.chunk && spare.length < SPARE) spare.push(segment);
   }
 }
 

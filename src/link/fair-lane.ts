@@ -1,5 +1,5 @@
 import type { Random } from "../core/instant.ts";
-import { FLAG, OFFSET } from "../wire/frame.ts";
+import { FLAG, OFFSET, word } from "../wire/frame.ts";
 import { type Parcel, ParcelQueue } from "./parcels.ts";
 
 /** What one stream may send before the next one has its turn. */
@@ -129,10 +129,4 @@ export class FairLane {
     mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
     return (mixed ^ (mixed >>> 13)) & (BUCKETS - 1);
   }
-}
-
-function word(bytes: Uint8Array, at: number): number {
-  return (
-    (((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)) >>> 0
-  );
 }

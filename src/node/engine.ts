@@ -7,7 +7,7 @@ import type { Instant } from "../core/instant.ts";
 import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
 import { Routing } from "../routing/machine.ts";
 import type { LocalChange, RoutingEffect, RoutingInput } from "../routing/types.ts";
-import { OFFSET } from "../wire/frame.ts";
+import { OFFSET, word } from "../wire/frame.ts";
 import type { Pipe } from "../transports/transport.ts";
 import { Agenda, type Wakeable } from "./agenda.ts";
 import type { Environment } from "./environment.ts";
@@ -84,11 +84,11 @@ export class Engine {
     this.#life = lifeOf(options.boot);
     this.#store = storeOf(options.boot);
     this.agenda = new Agenda(env, () => this.#flush());
-    this.#loopback = new Loopback((frame, view) => this.#receive(frame, view, 0, frame.length));
+    this.#loopback = new Loopback((frame, view) => this.#receive(env.now(), frame, view, 0, frame.length));
     this.routing = new Routing({ ...options, random: env.random });
     this.links = new Links(options, env, this.agenda, {
       onFrame: (link, kind, body) => this.step({ type: "frame", link: link.id, kind, body }),
-      onRouted: (link, bytes, view, start, end) => this.#routed(link, bytes, view, start, end),
+      onRouted: (now, link, bytes, view, start, end) => this.#routed(now, link, bytes, view, start, end),
       onUp: (link) => this.step({ type: "link-up", link: link.id, peer: link.peer, cost: link.cost, ephemeral: link.ephemeral }),
       onDown: (link, reason) => this.#linkDown(link, reason),
       onWritable: () => this.#writable(),
@@ -209,9 +209,8 @@ export class Engine {
   }
 
   #transmit(frame: Uint8Array, start: number, end: number): boolean {
-    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-    const high = view.getUint32(start + OFFSET.destination);
-    const low = view.getUint32(start + OFFSET.destination + 4);
+    const high = word(frame, start + OFFSET.destination);
+    const low = word(frame, start + OFFSET.destination + 4);
     if (this.#isSelf(high, low)) {
       this.#loopback.push(frame.slice(start, end));
       this.#schedule();
@@ -220,20 +219,20 @@ export class Engine {
     return this.#linkTo(high, low)?.session.sendRouted(frame, start, end) ?? false;
   }
 
-  #routed(link: Link, bytes: Uint8Array, view: DataView, start: number, end: number): void {
+  #routed(now: Instant, link: Link, bytes: Uint8Array, view: DataView, start: number, end: number): void {
     this.counts.framesIn++;
     this.counts.bytesIn += end - start;
     const high = view.getUint32(start + OFFSET.destination);
     const low = view.getUint32(start + OFFSET.destination + 4);
-    this.#receive(bytes, view, start, end);
+    this.#receive(now, bytes, view, start, end);
     if (this.#isSelf(high, low)) return;
     const onward = this.#linkTo(high, low);
     if (onward?.session.congested === true) this.links.holdInput(link, onward);
   }
 
-  #receive(bytes: Uint8Array, view: DataView, start: number, end: number): void {
+  #receive(now: Instant, bytes: Uint8Array, view: DataView, start: number, end: number): void {
     try {
-      this.delivery.receive(this.#env.now(), bytes, view, start, end);
+      this.delivery.receive(now, bytes, view, start, end);
     } catch (error) {
       // The body was written by a node far away: nothing against the link that it came by.
       this.counts.badBodies++;

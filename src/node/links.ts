@@ -17,7 +17,7 @@ import { Peer } from "./peer.ts";
 
 export interface LinksHandlers {
   onFrame(link: Link, kind: number, body: Uint8Array): void;
-  onRouted(link: Link, bytes: Uint8Array, view: DataView, start: number, end: number): void;
+  onRouted(now: Instant, link: Link, bytes: Uint8Array, view: DataView, start: number, end: number): void;
   onUp(link: Link): void;
   onDown(link: Link, reason: MeshError | undefined): void;
   onWritable(): void;
@@ -156,7 +156,7 @@ export class Links {
           this.#up(link);
         },
         onLinkFrame: (_now, kind, body) => this.#handlers.onFrame(link, kind, body),
-        onRouted: (_now, bytes, view, start, end) => this.#handlers.onRouted(link, bytes, view, start, end),
+        onRouted: (now, bytes, view, start, end) => this.#handlers.onRouted(now, link, bytes, view, start, end),
         onWritable: () => this.#writable(link),
         onDropped: () => this.#handlers.onDropped(),
         onClosed: (reason, byPeer) => {

@@ -30,6 +30,7 @@ export class Sender {
   readonly #defaultTtl: number;
   readonly #works = new Map<MessageId, Sent>();
   readonly #failed = new Map<MessageId, SentWork>();
+  #last: { readonly directive: string; readonly metadata: Uint8Array } | undefined;
   readonly onAccepted: ((work: SentWork) => void)[] = [];
   readonly onEnded: ((work: SentWork) => void)[] = [];
 
@@ -44,9 +45,7 @@ export class Sender {
 
   /** Sends to one node. The handle is there at once; whether it is accepted shows later. Throws INVALID_ARGUMENT, TOO_LARGE. */
   send(node: NodeId, directive: string, payload: SendPayload | undefined, options: SendOptions, hold = false): SentWork {
-    checkDirective(directive);
-    const headers = options.headers ?? {};
-    if (Object.keys(headers).length > HEADERS) throw new MeshError("TOO_LARGE", `a message has at most ${HEADERS} headers`);
+    const metadata = this.#metadata(directive, options.headers);
     const prepared = preparePayload(payload);
     const open = options.input === "open";
     const streamed = open || prepared.type === "stream";
@@ -58,7 +57,7 @@ export class Sender {
     }
     const id = this.#engine.delivery.origin.send(this.#engine.now(), {
       node,
-      metadata: encodeMetadata(this.#engine.id, directive, headers),
+      metadata,
       payload: prepared.type === "inline" && !streamed ? prepared.bytes : new Uint8Array(0),
       streamed,
       ttl: checkTime(options.ttl, "ttl") ?? this.#defaultTtl,
@@ -128,6 +127,17 @@ export class Sender {
   /** Fails what is still under way; the node closes. */
   close(error: MeshError): void {
     for (const { work } of [...this.#works.values()]) work.onFailed(error);
+  }
+
+  /** The same for each message of one directive without headers: what was made last is used again. */
+  #metadata(directive: string, headers: Readonly<Record<string, string>> | undefined): Uint8Array {
+    if (headers === undefined && directive === this.#last?.directive) return this.#last.metadata;
+    checkDirective(directive);
+    if (headers !== undefined && Object.keys(headers).length > HEADERS)
+      throw new MeshError("TOO_LARGE", `a message has at most ${HEADERS} headers`);
+    const metadata = encodeMetadata(this.#engine.id, directive, headers ?? {});
+    if (headers === undefined) this.#last = { directive, metadata };
+    return metadata;
   }
 
   #accepted(sent: Sent): void {

@@ -34,7 +34,8 @@ export class SentWork implements Work {
   responses = 0;
   readonly #port: SentWorkPort;
   readonly #reader: ResponseReader;
-  readonly #events = new Emitter<WorkEvent>();
+  /** Made when somebody first listens. */
+  #events: Emitter<WorkEvent> | undefined;
   readonly #history: WorkEvent[] = [];
   readonly #queue: Waiting[] = [];
   readonly #accepted = new Gate();
@@ -155,7 +156,7 @@ export class SentWork implements Work {
 
   async *events(): AsyncGenerator<WorkEvent> {
     const past = [...this.#history];
-    const live = this.#outcome === undefined ? this.#events.read() : undefined;
+    const live = this.#outcome === undefined ? (this.#events ??= new Emitter()).read() : undefined;
     yield* past;
     if (live !== undefined) yield* live;
   }
@@ -207,7 +208,7 @@ export class SentWork implements Work {
     const state = "end" in outcome ? outcome.end.state : outcome.error.code === "CANCELLED" ? "cancelled" : "failed";
     const error = this.error;
     this.#move(state, { type: "end", id: this.id, node: this.node, state, ...(error === undefined ? {} : { error }) });
-    this.#events.close();
+    this.#events?.close();
     if (error === undefined) this.#accepted.open();
     else this.#accepted.fail(error);
     this.#parked.open();
@@ -224,11 +225,11 @@ export class SentWork implements Work {
 
   #say(event: WorkEvent): void {
     this.#history.push(event);
-    this.#events.emit(event);
+    this.#events?.emit(event);
   }
 
   #rouse(): void {
-    for (const wake of this.#wakes.splice(0)) wake();
+    if (this.#wakes.length > 0) for (const wake of this.#wakes.splice(0)) wake();
   }
 }
 
@@ -244,7 +245,7 @@ function failureOf(end: WorkEnd): MeshError | undefined {
 /** A promise made only when somebody waits, so that a failure nobody waits for is no unhandled rejection. */
 class Gate {
   #settled: { readonly error: MeshError | undefined } | undefined;
-  readonly #waiting: { resolve: () => void; reject: (error: MeshError) => void }[] = [];
+  #waiting: { resolve: () => void; reject: (error: MeshError) => void }[] | undefined;
 
   open(): void {
     this.#settle(undefined);
@@ -255,14 +256,16 @@ class Gate {
   }
 
   promise(): Promise<void> {
-    if (this.#settled === undefined) return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    if (this.#settled === undefined) return new Promise((resolve, reject) => (this.#waiting ??= []).push({ resolve, reject }));
     return this.#settled.error === undefined ? Promise.resolve() : Promise.reject(this.#settled.error);
   }
 
   #settle(error: MeshError | undefined): void {
     if (this.#settled !== undefined) return;
     this.#settled = { error };
-    for (const { resolve, reject } of this.#waiting.splice(0)) {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const { resolve, reject } of waiting) {
       if (error === undefined) resolve();
       else reject(error);
     }

@@ -96,6 +96,13 @@ export interface RoutedHeader {
   auxiliary: number;
 }
 
+/** The unsigned 32 bits at `at`. On the data path a view made for this would cost more than what it reads. */
+export function word(bytes: Uint8Array, at: number): number {
+  return (
+    (((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)) >>> 0
+  );
+}
+
 /** Writes a link header at `at`. */
 export function writeLinkHeader(view: DataView, at: number, length: number, kind: number, flags = 0): void {
   view.setUint32(at, length);
