@@ -49,6 +49,7 @@ export class Dispatch {
   storeFirst(now: Instant, conversation: Conversation, bound: number): void {
     conversation.phase = "storing";
     conversation.copies = 0;
+    conversation.ended = 0;
     conversation.bound = bound;
     this.#timers.delete(conversation.id);
     this.stamp(now, conversation, false);
@@ -102,7 +103,13 @@ export class Dispatch {
     this.#timers.set(conversation.id, conversation.expiresAt + GRACE);
     this.#park.add(now, conversation.frame, (error, parked) => {
       if (conversation.phase !== "parked") return;
-      if (error !== undefined) return this.#fail(conversation, error);
+      if (error !== undefined && conversation.copies <= conversation.ended) return this.#fail(conversation, error);
+      if (error !== undefined) {
+        // A copy that left before may have arrived.
+        conversation.phase = "waiting";
+        conversation.parkedAt = undefined;
+        return this.again(now, conversation);
+      }
       if (parked !== undefined) {
         parked.custody = conversation.copies === 0;
         this.#events.onParked(conversation.id, this.#self, conversation.expiresAt - now);
@@ -154,6 +161,7 @@ export class Dispatch {
   rebind(now: Instant, conversation: Conversation, life: number): void {
     if (conversation.durable) return this.storeFirst(now, conversation, life);
     conversation.bound = life;
+    conversation.ended = 0;
     this.stamp(now, conversation, false);
     conversation.copies = this.#port.transmit(conversation.frame, 0, conversation.frame.length) ? 1 : 0;
     this.onItsWay(now, conversation);

@@ -41,8 +41,8 @@ export interface Conversation extends AckSource {
   /** Copies sent that could have begun as work in the life or store that they are bound to. */
   copies: number;
   bound: number;
-  /** Copies that ended at the hop limit. */
-  circled: number;
+  /** Copies of which it is known that they ended on their way: refused, or at the hop limit. */
+  ended: number;
   parkedAt: NodeId | undefined;
   custody: boolean;
   /** The node that was left with it may have bound it to a life that is not known here, and sent it on. */
@@ -93,7 +93,7 @@ export function newConversation(
     phase: "waiting",
     copies: 0,
     bound: 0,
-    circled: 0,
+    ended: 0,
     parkedAt: undefined,
     custody: false,
     released: false,
@@ -133,12 +133,12 @@ function acknowledgementOf(conversation: Conversation): Acknowledgement {
 /** Ways lead in circles for a moment while routes settle: so many copies may end there before it is taken for the message's end. */
 const CIRCLES = 3;
 
-/** Whether a message is over because one of its copies failed on its way: no other may arrive any more. */
+/** Counts a copy that failed on its way. Is the message over with it? Only where no other copy may have arrived, or arrive yet. */
 export function isOver(now: Instant, conversation: Conversation, { code }: MeshError): boolean {
   if (conversation.cancelled !== undefined || code === "EXPIRED") return true;
-  if (code !== "HOP_LIMIT" || now >= conversation.expiresAt) return conversation.copies <= 1;
-  conversation.circled++;
-  return conversation.circled >= Math.max(CIRCLES, conversation.copies);
+  conversation.ended++;
+  const circles = code === "HOP_LIMIT" && now < conversation.expiresAt;
+  return conversation.ended >= (circles ? Math.max(CIRCLES, conversation.copies) : conversation.copies);
 }
 
 /** Its time to live is 0: it may not wait. */

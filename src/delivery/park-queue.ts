@@ -30,7 +30,12 @@ export interface Parked {
   /** It is on the disk. */
   stored: boolean;
   gone: boolean;
+  /** Who brought other copies while it was being written. */
+  copies: Added[];
 }
+
+/** It is on the disk, or could not be brought there. */
+type Added = (error: MeshError | undefined, parked: Parked | undefined) => void;
 
 interface Queue {
   readonly destination: NodeHash;
@@ -121,12 +126,13 @@ export class ParkQueue {
 
   /**
    * Stores the frame; `done` runs when it is on disk. Refuses with STORE_FULL. A frame that waits here already counts as stored; for
-   * one that is just being stored `done` runs only for the first call.
+   * a copy of one that is just being stored `done` runs only where that fails.
    */
-  add(now: Instant, frame: Uint8Array, done: (error: MeshError | undefined, parked: Parked | undefined) => void): void {
+  add(now: Instant, frame: Uint8Array, done: Added): void {
     const view = viewOf(frame);
     const known = this.#byId.get(readMessageId(frame, OFFSET.id));
-    if (known !== undefined) return known.stored ? done(undefined, known) : undefined;
+    if (known?.stored === true) return done(undefined, known);
+    if (known !== undefined) return void known.copies.push(done);
     const destination = destinationOf(view);
     const full = this.#full(destination, frame.length);
     if (full !== undefined) return done(full, undefined);
@@ -139,9 +145,11 @@ export class ParkQueue {
     this.#port.records.write([{ type: "put", key, value }], (error) => {
       if (error !== undefined) {
         this.#drop(parked);
-        return done(error, undefined);
+        for (const each of [done, ...parked.copies]) each(error, undefined);
+        return;
       }
       parked.stored = true;
+      parked.copies.length = 0;
       if (parked.gone) return;
       this.#events.onParked(parked.id, destination);
       done(undefined, parked);
@@ -320,6 +328,7 @@ export class ParkQueue {
       custody: false,
       stored: false,
       gone: false,
+      copies: [],
     };
     let queue = this.#queues.get(destination.high, destination.low);
     if (queue === undefined) {

@@ -1,38 +1,22 @@
-import { spawnSync } from "node:child_process";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { MeshError } from "../../../src/core/errors.ts";
 import { type LevelStore, openLevelStore } from "../../../src/storage/level-store.ts";
 import { get, write } from "../../../src/storage/promised.ts";
+import { onSmallDisk, whyNoMount } from "../../support/small-disk.ts";
 import { key, payload, sequences, withFolder } from "./support.ts";
 
 const SIZE = 20_000;
 const MiB = 1024 * 1024;
-
-/** Why a small file system cannot be mounted here; undefined where it can. */
-function whyNoMount(): string | undefined {
-  if (process.platform !== "linux") return "needs Linux";
-  if (process.getuid?.() !== 0) return "needs root";
-  const trial = spawnSync("unshare", ["--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], { encoding: "utf8" });
-  return trial.status === 0 ? undefined : `cannot mount: ${(trial.stderr ?? "no unshare").trim()}`;
-}
 
 const reason = whyNoMount();
 
 async function withSmallDisk(mebibytes: number, body: (disk: string) => Promise<void>): Promise<void> {
   await withFolder(async (_dir, root) => {
     const disk = join(root, "disk");
-    await mkdir(disk);
-    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m`, "tmpfs", disk], { encoding: "utf8" });
-    if (mounted.status !== 0) throw new RangeError(mounted.stderr);
-    try {
-      await body(disk);
-    } finally {
-      // Lazily: a failed test may have left a store open.
-      spawnSync("umount", ["--lazy", disk]);
-    }
+    await onSmallDisk(disk, mebibytes, () => body(disk));
   });
 }
 
@@ -85,6 +69,51 @@ test.skipIf(reason !== undefined).each([2, 8, 16])(
       await again.close();
     }),
   60_000,
+);
+
+test.skipIf(reason !== undefined)("LevelStore on a full disk asks for no more room than it needs: its log as a compressed table", () =>
+  withSmallDisk(4, async (disk) => {
+    const dir = join(disk, "store");
+    const filler = join(disk, "filler");
+    const spare = join(disk, "spare");
+    await writeFile(filler, new Uint8Array(MiB));
+    await writeFile(spare, new Uint8Array(MiB / 2));
+    const store = await openLevelStore(dir, { retry: 300 });
+    const words = new TextEncoder().encode("a record that compresses well. ".repeat(600));
+    let stored = 0;
+    for (let error; error === undefined; stored++)
+      error = await new Promise<MeshError | undefined>((resolve) =>
+        store.write([{ type: "put", key: key(stored), value: words }], resolve),
+      );
+    // The log has more than 2 MiB, and this is a quarter of that.
+    await rm(spare);
+    await okAgain(store, 10_000);
+    for (let seq = 0; seq < stored - 1; seq++) expect(Buffer.compare((await get(store, key(seq))) ?? Buffer.of(), words)).toBe(0);
+    await store.close();
+  }),
+);
+
+test.skipIf(reason !== undefined)(
+  "LevelStore on a disk with room for a little, but not for its log as a table, refuses until there is",
+  () =>
+    withSmallDisk(4, async (disk) => {
+      const dir = join(disk, "store");
+      const [filler, spare] = [join(disk, "filler"), join(disk, "spare")];
+      await writeFile(filler, new Uint8Array(2 * MiB));
+      await writeFile(spare, new Uint8Array(MiB / 4));
+      const store = await openLevelStore(dir, { retry: 300 });
+      const { acknowledged } = await writeUntilFull(store, 0);
+      await rm(spare);
+      // Several attempts fail.
+      await sleep(2_000);
+      expect(store.stats).toMatchObject({ state: "full", setAside: undefined, repaired: false });
+      await expect(get(store, key(0))).rejects.toMatchObject({ code: "STORE_FULL" });
+      await rm(filler);
+      await okAgain(store, 10_000);
+      expect(await sequences(store, SIZE)).toEqual(expect.arrayContaining(acknowledged));
+      expect(store.stats).toMatchObject({ setAside: undefined, repaired: false, lostBytes: 0, lostWrites: 0 });
+      await store.close();
+    }),
 );
 
 test.skipIf(reason !== undefined)("LevelStore.close does not wait for room", () =>

@@ -104,6 +104,25 @@ describe("Origin: without a route", () => {
     expect(a.told.toSorted()).toEqual(["STORE_FULL", "parked a", "parks"]);
   });
 
+  it("is not refused by a full store here when a copy may have arrived, but tried again", () => {
+    const net = new Net(["a", "b"]);
+    const a = net.node("a");
+    net.cut.add("b>a");
+    a.send("b");
+    net.run(100);
+    a.store.fail("STORE_FULL");
+    net.routes({ cut: ["a>b"] });
+    net.run(5_000);
+    expect(a.told).toEqual([]);
+    a.store.fail(undefined);
+    net.run(15_000);
+    expect(a.told).toEqual(["parks", "parked a"]);
+    net.routes({ open: ["a>b", "b>a"] });
+    net.run(3_000);
+    expect(a.told.slice(2)).toEqual(["accepted", "end"]);
+    expect(net.node("b").requests).toHaveLength(1);
+  });
+
   it("waits here, tells so once it is on the disk, and goes when there is a way", () => {
     const net = new Net(["a", "b"]);
     net.cut.add("a>b");

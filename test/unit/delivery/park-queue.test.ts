@@ -141,6 +141,15 @@ describe("ParkQueue.add", () => {
     expect(bench.store.count("park/")).toBe(1);
   });
 
+  it("answers for each copy that came while the first was being written, where the store refuses it", () => {
+    const bench = new Bench();
+    bench.store.fail("STORE_FULL");
+    const answers = [bench.add(frameOf(1, "b")), bench.add(frameOf(1, "b"))];
+    bench.run();
+    expect(answers.map(({ error }) => error?.code)).toEqual(["STORE_FULL", "STORE_FULL"]);
+    expect(bench.park.messages).toBe(0);
+  });
+
   it("refuses the newest with STORE_FULL past its number, its bytes and the share of one destination", () => {
     const byNumber = new Bench({ messages: 2, bytes: 1 << 20 });
     for (const n of [1, 2]) byNumber.add(frameOf(n, "b"));

@@ -104,6 +104,40 @@ describe("Relay", () => {
     expect(net.node("a").told.toSorted()).toEqual(["STORE_FULL", "parked x"]);
   });
 
+  it("does not end a message with STORE_FULL while another copy may have arrived", () => {
+    const net = line();
+    net.lose = ({ from }) => from === "b";
+    net.node("a").send("b");
+    net.run(500);
+    expect(net.node("b").requests).toHaveLength(1);
+    net.node("x").store.fail("STORE_FULL");
+    net.routes({ cut: ["x>b"] });
+    net.run(3_000);
+    expect(noticesOf(net, "x>a").map(({ type }) => type)).toContain("failed");
+    expect(net.node("a").told).toEqual([]);
+    net.lose = () => false;
+    net.routes({ open: ["x>b"] });
+    net.run(3_000);
+    expect(net.node("a").told).toEqual(["accepted", "end"]);
+    expect(net.node("b").requests).toHaveLength(1);
+  });
+
+  it("ends a message with STORE_FULL when that is the answer to each copy", () => {
+    const net = line();
+    net.cut.add("x>b");
+    net.node("x").store.fail("STORE_FULL");
+    net.lose = ({ from, at }) => from === "x" && at < 900;
+    net.node("a").send("b");
+    net.run(1_500);
+    const [first, second] = net.over("x>a", FRAME.notice);
+    expect(second).toBeDefined();
+    expect(net.node("a").told).toEqual([]);
+    // The first answer took so long.
+    net.node("a").receive(first?.frame.slice() ?? new Uint8Array(0));
+    net.run(100);
+    expect(net.node("a").told).toEqual(["STORE_FULL"]);
+  });
+
   it("knows by a second copy that its origin has not left the message here", () => {
     const net = line();
     net.cut.add("x>b");
