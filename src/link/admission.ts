@@ -79,11 +79,20 @@ export type Identity =
   | { readonly type: "refuse"; readonly error: MeshError }
   | { readonly type: "leave"; readonly error: MeshError };
 
+/** What this node knows of a peer before it says hello. */
+export interface Acquaintance {
+  /** This node dialled it, or saw its certificate. */
+  readonly chosen: boolean;
+  /** The only id that it may have. */
+  readonly expected?: NodeId;
+}
+
 /**
- * Whether a peer may be who it says: not this node itself, not another one with this node's id, and, where `expected` is known, that
- * one. `address` is the peer's. Of two with one id the one that has run longer stays; without uptimes, the one that was asked.
+ * Whether a peer may be who it says: not this node itself, not another one with this node's id, and, where one is expected, that
+ * one. `address` is the peer's. Of two with one id the one that has run longer stays; without uptimes, the one that was asked. A peer
+ * that was not chosen can say any uptime: it is refused, in words that do not send it away either, for it may be the elder.
  */
-export function judgeIdentity(local: Greeting, peer: Greeting, address: string, expected?: NodeId): Identity {
+export function judgeIdentity(local: Greeting, peer: Greeting, address: string, { chosen, expected }: Acquaintance): Identity {
   if (peer.instance === local.instance) {
     return {
       type: "refuse",
@@ -92,7 +101,12 @@ export function judgeIdentity(local: Greeting, peer: Greeting, address: string, 
   }
   if (peer.node === local.node) {
     const error = duplicateNode(local.node, address);
-    return (peer.uptime ?? 0) > (local.uptime ?? 0) ? { type: "leave", error } : { type: "refuse", error };
+    if ((peer.uptime ?? 0) <= (local.uptime ?? 0)) return { type: "refuse", error };
+    if (chosen) return { type: "leave", error };
+    return {
+      type: "refuse",
+      error: new MeshError("DENIED", `a younger node has the id "${local.node}" here`, { data: { node: local.node } }),
+    };
   }
   if (expected !== undefined && peer.node !== expected) {
     const message = `${address} is "${peer.node}", not "${expected}"`;

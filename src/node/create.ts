@@ -30,6 +30,7 @@ import { resolveNodeId } from "./node-id.ts";
 import { NodePlugins } from "./node-plugins.ts";
 import { realEnvironment } from "./real-environment.ts";
 import { Sender } from "./sender.ts";
+import { StrangerLog } from "./stranger-log.ts";
 import { VERSION } from "./version.ts";
 import { Worker } from "./worker.ts";
 
@@ -132,6 +133,8 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     },
     onWarning: (message, error) => log.warn({ code: error.code, ...error.data }, message),
   });
+  const strangers = new StrangerLog(log);
+  resources.defer(() => strangers.close());
   const engine: Engine = new Engine(
     {
       id,
@@ -152,6 +155,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
         events,
         changes,
         metrics,
+        strangers,
         fatal,
         peerFailed: (url, error) => {
           extra.onPeerFailed?.(url, error);

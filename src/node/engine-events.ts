@@ -6,12 +6,14 @@ import type { Changes } from "./changes.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Engine, EngineEvents } from "./engine.ts";
 import type { Node } from "./mesh-node.ts";
+import type { StrangerLog } from "./stranger-log.ts";
 
 export interface EventSources {
   readonly log: Logger;
   readonly events: Emitter<MeshEvent>;
   readonly changes: Changes;
   readonly metrics: Metrics;
+  readonly strangers: StrangerLog;
   readonly fatal: (error: MeshError) => void;
   readonly peerFailed: (url: string, error: MeshError) => void;
   readonly engine: () => Engine;
@@ -22,7 +24,18 @@ export interface EventSources {
 const LOST = { parked: "parkedLost", outbox: "outboxLost", journal: "journalLost" } as const;
 
 /** What the engine tells, as log lines, events for programs, and counts. */
-export function engineEvents({ log, events, changes, metrics, fatal, peerFailed, engine, node, persist }: EventSources): EngineEvents {
+export function engineEvents({
+  log,
+  events,
+  changes,
+  metrics,
+  strangers,
+  fatal,
+  peerFailed,
+  engine,
+  node,
+  persist,
+}: EventSources): EngineEvents {
   return {
     onNode: (type, id) => {
       // A command that comes and goes is no news.
@@ -56,8 +69,14 @@ export function engineEvents({ log, events, changes, metrics, fatal, peerFailed,
     onPeerFailed: peerFailed,
     onCutOff: (link, reason) => {
       metrics.protocolErrors.add(reason.code);
+      const facts = { peer: link.peer, remote: link.pipe.remote };
       if (!link.up) metrics.counts.linksRefused++;
-      log[link.up ? "warn" : "info"]({ event: "cut-off", peer: link.peer, remote: link.pipe.remote, code: reason.code }, "session ended");
+      if (!link.up && link.direction === "in") strangers.add(reason.code, facts);
+      else log[link.up ? "warn" : "info"]({ event: "cut-off", ...facts, code: reason.code }, "session ended");
+    },
+    onTurnedAway: () => {
+      metrics.counts.linksRefused++;
+      strangers.add("NO_ROOM", {});
     },
     onBadBody: (error) => metrics.protocolErrors.add(error.code),
     onWarning: (message, error) => {

@@ -32,6 +32,8 @@ export interface EngineEvents {
   onPeerFailed(url: string, error: MeshError): void;
   /** This node ended a session: it never came up, or the peer did what it may not. */
   onCutOff(link: Link, reason: MeshError): void;
+  /** A connection was closed at once, as too many have not shown who they are. */
+  onTurnedAway(): void;
   /** The body of a frame that came from afar was wrong. */
   onBadBody(error: MeshError): void;
   /** To be stored before this node advertises more. */
@@ -96,6 +98,7 @@ export class Engine {
       onFatal: (error) => handlers.events.onFatal(error),
       onRefused: (url, error) => handlers.events.onPeerFailed(url, error),
       onCutOff: (link, reason) => handlers.events.onCutOff(link, reason),
+      onTurnedAway: () => handlers.events.onTurnedAway(),
       markDirty: () => this.#schedule(),
     });
     this.delivery = new Delivery(

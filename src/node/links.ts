@@ -27,6 +27,8 @@ export interface LinksHandlers {
   onRefused(url: string, error: MeshError): void;
   /** A session ended on this side's account: it never came up, or the peer did what it may not. */
   onCutOff(link: Link, reason: MeshError): void;
+  /** A connection came while too many had not shown who they are. */
+  onTurnedAway(): void;
   markDirty(): void;
 }
 
@@ -78,6 +80,11 @@ export class Links {
   /** Whether one more socket of this host may come in. */
   admits(host: string): boolean {
     return this.#strangers.mayEnter(this.#env.now(), host);
+  }
+
+  /** One that would have come in was closed, before it was a pipe. */
+  turnedAway(): void {
+    this.#handlers.onTurnedAway();
   }
 
   /** Keeps a link to `url` from now on. */
@@ -134,10 +141,16 @@ export class Links {
     const stranger: Stranger = {
       address: pipe.remoteHost,
       since: this.#env.now(),
-      close: () => session.close(this.#env.now(), new MeshError("SLOW_GREETING", "others wanted to greet")),
+      spoke: () => session.state === "judging" || session.state === "admitted",
+      close: () => {
+        session.close(this.#env.now(), new MeshError("SLOW_GREETING", "others wanted to greet"));
+        // The place is free when the connection is, and not when that has had its time to end well.
+        pipe.close(true);
+      },
     };
     if (direction === "in" && !this.#strangers.enter(stranger)) {
       pipe.close(true);
+      this.#handlers.onTurnedAway();
       return;
     }
     const port: LinkPort = {
@@ -159,10 +172,7 @@ export class Links {
         onRouted: (now, bytes, view, start, end) => this.#handlers.onRouted(now, link, bytes, view, start, end),
         onWritable: () => this.#writable(link),
         onDropped: () => this.#handlers.onDropped(),
-        onClosed: (reason, byPeer) => {
-          this.#strangers.leave(stranger);
-          this.#closed(link, reason, byPeer);
-        },
+        onClosed: (reason, byPeer) => this.#closed(link, reason, byPeer),
         markDirty: () => {
           this.#dirty.add(session);
           this.#handlers.markDirty();
@@ -190,7 +200,10 @@ export class Links {
         session.drained(this.#env.now());
         this.#handlers.markDirty();
       },
-      onClose: (error) => session.pipeClosed(this.#env.now(), error),
+      onClose: (error) => {
+        this.#strangers.leave(stranger);
+        session.pipeClosed(this.#env.now(), error);
+      },
     });
     this.#agenda.touch(session);
   }
@@ -213,7 +226,7 @@ export class Links {
 
   #judge(link: Link, greeting: Greeting): MeshError | undefined | "later" {
     if (!isNodeId(greeting.node)) return new MeshError("PROTOCOL_ERROR", "the peer's id is no node id");
-    const identity = judgeIdentity(this.#greeting(link.cost), greeting, link.pipe.remote);
+    const identity = judgeIdentity(this.#greeting(link.cost), greeting, link.pipe.remote, { chosen: isChosen(link) });
     if (identity.type === "leave") this.#handlers.onFatal(identity.error);
     if (identity.type !== "admit") {
       if (identity.error.data["self"] === true) link.configured?.giveUp();
@@ -285,7 +298,8 @@ export class Links {
     this.#held.get(link)?.clear();
     const survivor = this.#byPeer.get(link.peer);
     if (survivor === link) this.#byPeer.delete(link.peer);
-    if (byPeer && isMeshError(reason, "DUPLICATE_NODE") && reason.data["node"] === this.#options.id) this.#handlers.onFatal(reason);
+    if (byPeer && isMeshError(reason, "DUPLICATE_NODE") && reason.data["node"] === this.#options.id && isChosen(link))
+      this.#handlers.onFatal(reason);
     if (!byPeer && reason !== undefined && !isReplaced(reason)) this.#handlers.onCutOff(link, reason);
     if (link.up) this.#handlers.onDown(link, reason);
     else if (reason !== undefined && link.configured !== undefined && reason.data["replaced"] !== true)
@@ -304,4 +318,9 @@ export class Links {
       }
     }
   }
+}
+
+/** Whether this node dialled the peer, or saw its certificate: what anybody may say who dials in is no reason to leave the mesh. */
+function isChosen(link: Link): boolean {
+  return link.direction === "out" || link.pipe.secure;
 }

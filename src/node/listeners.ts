@@ -34,6 +34,7 @@ export async function openListener(
   checkListener(url, options.insecure);
   const listener = await transports.listen(url, {
     admit: (host) => engine.links.admits(host),
+    onTurnedAway: () => engine.links.turnedAway(),
     onPipe: (pipe) => engine.accept(pipe, formatMeshUrl(url), url.cost),
     onTrouble: (error) => {
       options.onTrouble(formatMeshUrl(url), error);

@@ -23,16 +23,19 @@ export async function listenTcp(url: MeshUrl, handlers: ListenHandlers, options:
   const trouble = new Trouble(url, handlers);
   server.on("connection", (socket) => {
     // Without an address it is gone already.
-    if (
-      socket.remoteAddress === undefined ||
-      !trouble.hasSpareDescriptor() ||
-      handlers.admit?.(hostOf(socket)) === false ||
-      options.handshakes?.begin(socket) === false
-    ) {
+    if (socket.remoteAddress === undefined) return void socket.destroy();
+    // Cheapest first, and the handshake last: it may close another for this one.
+    if (handlers.admit?.(hostOf(socket)) === false) {
       socket.destroy();
-      return;
+      handlers.onTurnedAway?.();
+    } else if (!trouble.hasSpareDescriptor()) {
+      socket.destroy();
+    } else if (options.handshakes?.begin(socket) === false) {
+      socket.destroy();
+      handlers.onTurnedAway?.();
+    } else {
+      options.onSocket(socket);
     }
-    options.onSocket(socket);
   });
   await bind(server, url);
   server.on("error", (error) => trouble.begin(error));

@@ -2,6 +2,9 @@ import type { Socket } from "node:net";
 import { TIMES } from "../core/limits.ts";
 import { type Stranger, Strangers } from "../core/strangers.ts";
 
+/** As much of a handshake as an honest peer sends at once, at the least. */
+const FIRST_WORDS = 64;
+
 /** Accepted sockets whose TLS or WebSocket handshake is not over; each is destroyed after 5 s, and there are never many. */
 export class Handshakes {
   // By address, as each layer has a socket object of its own.
@@ -10,7 +13,12 @@ export class Handshakes {
 
   /** `false`: there are too many already. */
   begin(socket: Socket): boolean {
-    const stranger = { address: socket.remoteAddress ?? "", since: performance.now(), close: () => socket.destroy() };
+    const stranger: Stranger = {
+      address: socket.remoteAddress ?? "",
+      since: performance.now(),
+      spoke: () => socket.bytesRead >= FIRST_WORDS,
+      close: () => socket.destroy(),
+    };
     if (!this.#strangers.enter(stranger)) return false;
     const timer = setTimeout(() => socket.destroy(), TIMES.greeting).unref();
     // A stranger that breaks off is no event; the socket closes by itself.

@@ -53,6 +53,8 @@ export interface ListenHandlers {
   onTrouble?(error: MeshError | undefined): void;
   /** Whether one more connection from this host may come; where false it is closed at once, before anything is read. */
   admit?(remoteHost: string): boolean;
+  /** One was closed at once, as too many have not shown who they are. */
+  onTurnedAway?(): void;
 }
 
 /** One way to carry bytes between two nodes. Rejects with CONNECT_FAILED, TIMEOUT, LISTEN_FAILED or ABORTED. */

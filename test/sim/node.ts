@@ -256,6 +256,7 @@ export class SimNode {
           onWarning: (message, error) => tell(`${this.id} warns: ${message}: ${error.code}`),
           onPeerFailed: () => undefined,
           onCutOff: () => undefined,
+          onTurnedAway: () => undefined,
           onBadBody: (error) => ledger.violation("I6", `${this.id} could not read what another node wrote: ${error.message}`),
           onLost: (kind, count, why) => {
             throw new Error(`${this.id} misses ${count} ${kind} records on a disk that loses nothing: ${why}`);

@@ -82,6 +82,7 @@ function handlers(name: string, { wrong }: ScaleWorld): EngineHandlers {
       onWarning: (message) => wrong(`${name} warns: ${message}`),
       onPeerFailed: nothing,
       onCutOff: nothing,
+      onTurnedAway: nothing,
       onBadBody: (error) => wrong(`${name} cannot read a body: ${error.message}`),
       onLost: (kind, count, why) => wrong(`${name} misses ${count} ${kind} records: ${why}`),
       onPersist: (epoch) => wrong(`${name} raises its epoch to ${epoch}`),

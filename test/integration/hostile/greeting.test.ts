@@ -1,8 +1,11 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { MeshError } from "../../../src/core/errors.ts";
 import { LIMITS } from "../../../src/core/limits.ts";
 import { encode, type Plain } from "../../../src/wire/codec.ts";
 import { FRAME } from "../../../src/wire/frame.ts";
-import { encodeHello } from "../../../src/wire/greeting.ts";
+import { encodeGoodbye, encodeHello } from "../../../src/wire/greeting.ts";
 import { concat } from "../../../src/core/bytes.ts";
 import { until } from "../../support/mesh.ts";
 import { greetingOf, linkFrame, type RawPeer } from "./raw-peer.ts";
@@ -136,6 +139,39 @@ describe("a node whose peer has not greeted", () => {
     } finally {
       clearInterval(drip);
     }
+    await target.serves();
+  });
+
+  it("goes on whatever a stranger says of its id: that it is older, or that the node is a duplicate", async () => {
+    const named = greetingOf("target");
+    const elder = await target.stranger();
+    elder.send(linkFrame(FRAME.hello, encodeHello({ ...named, uptime: 1e12 })));
+    expect(await elder.end()).toBe("DENIED");
+    const liar = await target.stranger();
+    liar.send(linkFrame(FRAME.hello, encodeHello(greetingOf("liar"))));
+    const reason = new MeshError("DUPLICATE_NODE", "leave", { data: { node: "target", address: "tcp://x:1" } });
+    liar.send(linkFrame(FRAME.goodbye, encodeGoodbye(reason)));
+    await liar.end();
+    await target.serves();
+  });
+
+  it("counts a refused connection until it is closed, so that refusals are no way to open many", async () => {
+    const hello = linkFrame(FRAME.hello, encodeHello({ ...greetingOf("hostile"), versionMajor: 9 }));
+    const sockets: Socket[] = [];
+    const { hostname, port } = new URL(target.tcp);
+    const open = (): number => process.getActiveResourcesInfo().filter((type) => type === "TCPSocketWrap").length;
+    const before = open();
+    for (let i = 0; i < 60; i++) {
+      // It does not close its end: the node has to, and waits a second for it.
+      const socket = connect({ host: hostname, port: Number(port), localAddress: "127.0.3.1", allowHalfOpen: true });
+      sockets.push(socket);
+      socket.on("error", () => undefined).write(hello);
+      await Promise.race([once(socket.resume(), "end"), once(socket, "close")]).catch(() => undefined);
+    }
+    const closed = sockets.filter(({ destroyed }) => destroyed).length;
+    // The node runs in this process: what is over this end's sockets is its own.
+    expect(open() - before - (sockets.length - closed)).toBeLessThanOrEqual(LIMITS.strangersPerAddress + 1);
+    for (const socket of sockets) socket.destroy();
     await target.serves();
   });
 });

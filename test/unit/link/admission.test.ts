@@ -75,26 +75,32 @@ describe("judgeIdentity", () => {
   const local = greetingOf("alpha", { uptime: 5_000 });
 
   it("admits somebody else, and the expected one", () => {
-    expect(judgeIdentity(local, greetingOf("beta"), "tcp://x:1")).toEqual({ type: "admit" });
-    expect(judgeIdentity(local, greetingOf("beta"), "tcp://x:1", beta)).toEqual({ type: "admit" });
+    expect(judgeIdentity(local, greetingOf("beta"), "tcp://x:1", { chosen: false })).toEqual({ type: "admit" });
+    expect(judgeIdentity(local, greetingOf("beta"), "tcp://x:1", { chosen: false, expected: beta })).toEqual({ type: "admit" });
   });
 
   it("refuses this node itself", () => {
-    const identity = judgeIdentity(local, local, "tcp://x:1");
+    const identity = judgeIdentity(local, local, "tcp://x:1", { chosen: false });
     expect(identity).toMatchObject({ type: "refuse", error: { code: "CONNECT_FAILED", data: { self: true } } });
   });
 
   it("refuses an unexpected id", () => {
-    const identity = judgeIdentity(local, greetingOf("gamma"), "tcp://x:1", beta);
+    const identity = judgeIdentity(local, greetingOf("gamma"), "tcp://x:1", { chosen: true, expected: beta });
     expect(identity).toMatchObject({ type: "refuse", error: { code: "DENIED", data: { node: "gamma", expected: "beta" } } });
   });
 
   it("sends the later of two with one id away, and names the other's address", () => {
     const twin = { instance: "f".repeat(32) };
-    const younger = judgeIdentity(local, greetingOf("alpha", { ...twin, uptime: 10 }), "tcp://x:1");
+    const younger = judgeIdentity(local, greetingOf("alpha", { ...twin, uptime: 10 }), "tcp://x:1", { chosen: true });
     expect(younger).toMatchObject({ type: "refuse", error: { code: "DUPLICATE_NODE", data: { address: "tcp://x:1" } } });
-    expect(judgeIdentity(local, greetingOf("alpha", { ...twin, uptime: 90_000 }), "tcp://x:1")).toMatchObject({ type: "leave" });
-    expect(judgeIdentity(local, greetingOf("alpha", twin), "tcp://x:1")).toMatchObject({ type: "refuse" });
+    const elder = judgeIdentity(local, greetingOf("alpha", { ...twin, uptime: 90_000 }), "tcp://x:1", { chosen: true });
+    expect(elder).toMatchObject({ type: "leave", error: { code: "DUPLICATE_NODE" } });
+    expect(judgeIdentity(local, greetingOf("alpha", twin), "tcp://x:1", { chosen: true })).toMatchObject({ type: "refuse" });
+  });
+
+  it("does not leave at the word of a peer that was not chosen, nor sends that one away", () => {
+    const elder = greetingOf("alpha", { instance: "f".repeat(32), uptime: 90_000 });
+    expect(judgeIdentity(local, elder, "tcp://x:1", { chosen: false })).toMatchObject({ type: "refuse", error: { code: "DENIED" } });
   });
 });
 
