@@ -117,8 +117,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/delivery/journal.ts",
-        find: 'this.#port.records.write([{ type: "put", key: PREFIX + id, value }], done);',
-        put: 'this.#port.records.write([{ type: "put", key: PREFIX + id, value }], () => undefined);\n    done(undefined);',
+        find: 'this.#disk.port.records.write([{ type: "put", key: PREFIX + id, value }], done);',
+        put: 'this.#disk.port.records.write([{ type: "put", key: PREFIX + id, value }], () => undefined);\n    done(undefined);',
       },
     ],
     mode: "safety",
@@ -128,7 +128,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/delivery/outbox.ts",
-        find: 'this.#port.records.write([{ type: "put", key: PREFIX + id, value }], done);',
+        find: 'this.#disk.port.records.write([{ type: "put", key: PREFIX + id, value }], done);',
         put: "done(undefined);",
       },
     ],
@@ -155,8 +155,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/delivery/park-queue.ts",
-        find: "view.getUint32(OFFSET.ttl) - this.#clock.since(parkedAt, now)",
-        put: "view.getUint32(OFFSET.ttl) + 0 * parkedAt",
+        find: "view.getUint32(OFFSET.ttl) - this.#disk.clock.since(viewOf(value).getFloat64(0), now)",
+        put: "view.getUint32(OFFSET.ttl)",
       },
     ],
     mode: "safety",

@@ -27,8 +27,8 @@ export class SimNetwork {
   shuffles = 0;
   /** Each frame as it leaves a host, and again where it is doubled on the way; it must not be changed. */
   onFrame: ((from: string, to: string, frame: Uint8Array, doubled: boolean) => void) | undefined;
-  /** Something came in at this host. */
-  touched: (host: string) => void = () => undefined;
+  /** Something came in at this host: a frame of this kind, or else its time had come. */
+  touched: (host: string, kind?: number) => void = () => undefined;
 
   constructor(clock: VirtualClock, random: () => number) {
     this.clock = clock;

@@ -285,8 +285,8 @@ export class SimNode {
     let last = 0;
     return new MemoryStore({
       schedule: (task) => {
-        // Mostly quick, at times a disk takes its time; always in order.
-        const takes = random() < 0.05 ? random() * 400 : random() * 3;
+        // Mostly quick, at times a disk takes its time, as before a crash; always in order.
+        const takes = this.fuse !== undefined || random() < 0.05 ? random() * 400 : random() * 3;
         last = Math.max(last, clock.now + takes);
         clock.at(last, () => this.#storeTask(task));
       },

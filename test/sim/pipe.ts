@@ -118,7 +118,7 @@ export class SimPipe implements Pipe {
   #deliver(bytes: Uint8Array): void {
     this.#act(() => {
       this.#handlers?.onData(bytes);
-      this.#network.touched(this.host);
+      this.#network.touched(this.host, bytes[4]);
     });
   }
 

@@ -49,8 +49,8 @@ export class Watch {
     else if (!doubled && this.#isFrom(from, view)) this.#notice(id, frame.subarray(ROUTED_HEADER));
   }
 
-  /** After each step of a node. */
-  node(name: string): void {
+  /** After each step of a node; `kind`: of the frame that it took in. */
+  node(name: string, kind?: number): void {
     const node = this.#nodes.get(name);
     const engine = node?.engine;
     if (node === undefined || engine === undefined) return;
@@ -60,11 +60,12 @@ export class Watch {
     for (const link of engine.links.list())
       if (link.session.queuedBytes > LIMITS.linkQueueMax + LIMITS.frame)
         this.#ledger.violation("I7", `${name} queues ${link.session.queuedBytes} bytes for ${link.peer}`);
-    this.#database(name, node);
+    this.#own(name, node);
+    // Nothing else changes what it knows of others.
+    if (kind === FRAME.advertisements) this.#database(name, node);
   }
 
   #database(name: string, node: SimNode): void {
-    this.#own(name, node);
     let seen = this.#newest.get(name);
     if (seen?.life !== node.starts) this.#newest.set(name, (seen = { life: node.starts, of: new Map() }));
     for (const { node: of, epoch, sequence } of node.engine?.routing.nodes() ?? []) {

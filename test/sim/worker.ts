@@ -48,7 +48,7 @@ export class SimWorker implements DestinationEvents {
     this.#works.set(request.id, work);
     if (!request.streamed && (request.payload.length !== plan.bytes || !matches(plan.number, 0, request.payload)))
       this.#life.ledger.wrongBytes(request.id, "its payload differs from what was sent");
-    this.#life.later(this.#life.random() * 20, (delivery) => {
+    this.#life.later(this.#life.random() < 0.5 ? 0 : this.#life.random() * 20, (delivery) => {
       if (this.#life.random() < 0.03) return delivery.destination.refuse(this.#life.now(), request.id, new MeshError("BUSY", "no room"));
       delivery.destination.accept(request.id);
       if (!request.hold) this.#begin(request.id, work);

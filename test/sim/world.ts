@@ -58,7 +58,7 @@ export class World {
     }
     this.watch = new Watch(this.clock, this.ledger, byName, maxParked);
     this.network.onFrame = (from, to, frame, doubled) => this.watch.frame(from, to, frame, doubled);
-    this.network.touched = (host) => this.watch.node(host);
+    this.network.touched = (host, kind) => this.watch.node(host, kind);
     this.faults = new Faults(this);
   }
 
