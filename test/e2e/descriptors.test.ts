@@ -27,10 +27,10 @@ const warned = (): number => mesh.log("few").filter(({ msg }) => msg === "accept
 /** Takes what the node has, out of so many addresses that no other limit is met first; those that it closes come again. */
 async function fill(port: number): Promise<{ end(): void }> {
   const sockets = new Set<Socket>();
-  let going = true;
+  const ending = new AbortController();
   let at = 0;
   const one = async (): Promise<void> => {
-    while (going) {
+    while (!ending.signal.aborted) {
       const socket = connect({ host: "127.0.0.1", port, localAddress: `127.0.3.${1 + (at++ % 250)}` });
       sockets.add(socket);
       socket.on("error", () => undefined).resume();
@@ -43,7 +43,7 @@ async function fill(port: number): Promise<{ end(): void }> {
   await until(() => (warned() > 0 ? true : undefined), ROOM, "the node is out of descriptors");
   return {
     end() {
-      going = false;
+      ending.abort();
       for (const socket of sockets) socket.destroy();
     },
   };
