@@ -57,7 +57,7 @@ export class Faults {
     for (const a of nodes) {
       a.fuse = undefined;
       a.thaw();
-      a.store.fail(undefined);
+      a.failDisk(undefined);
       for (const b of nodes) {
         if (a === b) continue;
         const way = network.way(a.id, b.id);
@@ -117,8 +117,8 @@ export class Faults {
       case "fullDisk":
       case "badDisk":
         tell(`the disk of ${node.id} ${fault === "fullDisk" ? "is full" : "fails"}`);
-        node.store.fail(fault === "fullDisk" ? "STORE_FULL" : "STORE_CORRUPT");
-        return void clock.after(random() * 8_000, () => node.store.fail(undefined));
+        node.failDisk(fault === "fullDisk" ? "STORE_FULL" : "STORE_CORRUPT");
+        return void clock.after(random() * 8_000, () => node.failDisk(undefined));
       default:
         return this.#between(fault, node);
     }

@@ -70,6 +70,7 @@ export class SimNode {
   #offSince = 0;
   #wallBefore = 0;
   #frozeAt = 0;
+  #diskFailedAt: number | undefined;
   /** Before and after each task of the store. */
   onStoreTask: (where: "before" | "after") => void = () => undefined;
   /** Until a crash: so many more tasks of the store, of which the last is not done (`before`) or done (`after`). */
@@ -89,6 +90,12 @@ export class SimNode {
 
   get frozen(): boolean {
     return this.#world.network.isFrozen(this.id);
+  }
+
+  /** From now on the disk takes no writes; undefined: it does again. */
+  failDisk(code: "STORE_FULL" | "STORE_CORRUPT" | undefined): void {
+    this.#store.fail(code);
+    this.#diskFailedAt = code === undefined ? undefined : (this.#diskFailedAt ?? this.#world.clock.now);
   }
 
   get store(): MemoryStore {
@@ -170,7 +177,10 @@ export class SimNode {
     this.fuse = undefined;
     this.#alive = false;
     this.#life++;
-    this.#offSince = this.frozen ? this.#frozeAt : this.#world.clock.now;
+    const stoodAt = this.frozen ? this.#frozeAt : this.#world.clock.now;
+    // What it could not note is as if it had been off.
+    this.#offSince = Math.min(stoodAt, this.#diskFailedAt ?? stoodAt);
+    this.#diskFailedAt = undefined;
   }
 
   /** Wraps what this life has planned: a later life does not run it, and while the process stands still it waits. */
