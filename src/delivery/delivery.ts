@@ -99,7 +99,10 @@ export class Delivery {
     this.#storeClock.restore(this.#clock, (clock) => {
       this.park.restore(this.#clock(), (parked) => {
         this.destination.restore(this.#clock, (journal) => {
-          this.origin.restore(this.#clock, (outbox) => done(clock ?? parked ?? journal ?? outbox));
+          this.origin.restore(this.#clock, (outbox) => {
+            this.#storeClock.use(this.#clock());
+            done(clock ?? parked ?? journal ?? outbox);
+          });
         });
       });
     });

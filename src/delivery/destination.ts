@@ -241,7 +241,8 @@ export class Destination {
     const before = down.acked;
     if (!down.acknowledge(ack.offset, ack.window, ack.done)) return;
     this.#retention.resize(ack.id, down.held);
-    if (ack.gap || ack.probed) down.goBack();
+    if (ack.probed) down.goBack();
+    else if (ack.gap) down.missing(ack.offset);
     if (down.acked > before) conversation.wait = RESEND.first;
     if (down.outstanding) this.#timers.set(ack.id, now + conversation.wait);
     else this.#timers.delete(ack.id);

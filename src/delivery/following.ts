@@ -94,7 +94,8 @@ export class Following {
     if (conversation === undefined || up === undefined) return;
     const before = up.acked;
     if (!up.acknowledge(ack.offset, ack.window, ack.done)) return;
-    if (ack.gap || ack.probed) up.goBack();
+    if (ack.probed) up.goBack();
+    else if (ack.gap) up.missing(ack.offset);
     if (up.acked > before) conversation.wait = RESEND.first;
     this.#rooms.timers.set(conversation.id, now + (up.outstanding ? conversation.wait : WATCH));
     this.#pump.mark(conversation);

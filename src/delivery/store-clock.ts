@@ -36,12 +36,11 @@ export class StoreClock {
         const off = Math.max(0, this.#port.wallClock() - view.getFloat64(8));
         this.#base = view.getFloat64(0) + off - now;
       }
-      this.#note(now);
       done(undefined);
     });
   }
 
-  /** To be called before something that waits is written with the age of now. */
+  /** To be called when all has been restored, and before something that waits is written with the age of now. */
   use(now: Instant): void {
     if (this.#noteAt !== undefined) return;
     this.#noteAt = now + TICK;

@@ -68,6 +68,7 @@ export class StreamSender {
   #finSent = false;
   #done = false;
   #highest = 0;
+  #wentBackTo = -1;
 
   /** `nursery`: for streams that are many and small. */
   constructor(retain: number, nursery?: Nursery) {
@@ -186,6 +187,15 @@ export class StreamSender {
   goBack(): void {
     this.#sent = this.#acked;
     this.#finSent = false;
+    this.#wentBackTo = this.#acked;
+  }
+
+  /**
+   * The reader has come to `offset` and misses what follows. It says so for each chunk of a flight; only the first time is an answer, or
+   * copies would beget copies. A loss of the copy too is left to a probe.
+   */
+  missing(offset: number): void {
+    if (offset === this.#acked && offset !== this.#wentBackTo) this.goBack();
   }
 
   /**
@@ -199,6 +209,7 @@ export class StreamSender {
     if (place === undefined) return undefined;
     this.#acked = place.offset;
     this.#sent = place.offset;
+    this.#wentBackTo = -1;
     this.#limit = place.offset + LIMITS.credit;
     this.#finSent = false;
     this.#done = false;

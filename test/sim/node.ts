@@ -5,6 +5,7 @@ import type { Delivery } from "../../src/delivery/delivery.ts";
 import { Engine } from "../../src/node/engine.ts";
 import { beginLife, EpochKeeper, type Life as Identity } from "../../src/node/life.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
+import type { Store } from "../../src/storage/store.ts";
 import type { VirtualClock } from "./clock.ts";
 import type { Ledger } from "./ledger.ts";
 import type { SimNetwork } from "./network.ts";
@@ -39,8 +40,9 @@ export interface SimWorld {
 
 /** How long ended works are kept. */
 const RETENTION = 120_000;
-/** How often a node notes on its disk how late it is, and how long the disk may take for it. */
-const CLOCK_TICK = 5_000 + 1_000;
+/** A node takes so long to read its disk, at most. */
+const READING = 500;
+const CLOCK_KEY = "delivery/clock";
 
 /** One node of the simulation: the real engine over an imagined disk, clock and network, with a program and a worker around it. */
 export class SimNode {
@@ -67,10 +69,10 @@ export class SimNode {
   epoch = 0;
   /** Counts the disks that it has had. */
   disk = 1;
-  #offSince = 0;
-  #wallBefore = 0;
-  #frozeAt = 0;
-  #diskFailedAt: number | undefined;
+  /** The last note of the store's clock that reached the disk, and how things were then. */
+  noted: { readonly at: number; readonly wallOffset: number; readonly uncounted: number } | undefined;
+  /** When it last tried to note it. */
+  notedAt = 0;
   /** Before and after each task of the store. */
   onStoreTask: (where: "before" | "after") => void = () => undefined;
   /** Until a crash: so many more tasks of the store, of which the last is not done (`before`) or done (`after`). */
@@ -95,7 +97,6 @@ export class SimNode {
   /** From now on the disk takes no writes; undefined: it does again. */
   failDisk(code: "STORE_FULL" | "STORE_CORRUPT" | undefined): void {
     this.#store.fail(code);
-    this.#diskFailedAt = code === undefined ? undefined : (this.#diskFailedAt ?? this.#world.clock.now);
   }
 
   get store(): MemoryStore {
@@ -108,8 +109,9 @@ export class SimNode {
     this.#alive = true;
     this.#backlog = [];
     this.fatal = undefined;
-    if (this.wallOffset < this.#wallBefore) this.uncounted += clock.now - this.#offSince + CLOCK_TICK;
-    this.#wallBefore = this.wallOffset;
+    const { noted } = this;
+    const setBack = noted !== undefined && this.wallOffset < noted.wallOffset;
+    this.uncounted = (noted?.uncounted ?? 0) + (setBack ? clock.now - noted.at + READING : 0);
     this.starts++;
     this.upSince = clock.now;
     tell(`${this.id} starts`);
@@ -133,7 +135,9 @@ export class SimNode {
     this.#world.network.crash(this.id);
     const store = this.#store.crash(this.#world.random);
     this.#store = wipe ? this.#newStore() : store;
-    if (wipe) this.disk++;
+    if (!wipe) return;
+    this.disk++;
+    this.noted = undefined;
   }
 
   /** As SIGTERM would: says goodbye, and writes what it has begun to write. */
@@ -147,7 +151,6 @@ export class SimNode {
   /** As SIGSTOP would. */
   freeze(): void {
     if (!this.#alive || this.frozen) return;
-    this.#frozeAt = this.#world.clock.now;
     this.#world.network.freeze(this.id);
   }
 
@@ -177,10 +180,6 @@ export class SimNode {
     this.fuse = undefined;
     this.#alive = false;
     this.#life++;
-    const stoodAt = this.frozen ? this.#frozeAt : this.#world.clock.now;
-    // What it could not note is as if it had been off.
-    this.#offSince = Math.min(stoodAt, this.#diskFailedAt ?? stoodAt);
-    this.#diskFailedAt = undefined;
   }
 
   /** Wraps what this life has planned: a later life does not run it, and while the process stands still it waits. */
@@ -251,7 +250,7 @@ export class SimNode {
           network.dial(this.id, url, (error, pipe) => {
             guarded(() => done(error, pipe))();
           }),
-        store: this.#store,
+        store: this.#noting(this.#store),
       },
       {
         events: {
@@ -288,6 +287,25 @@ export class SimNode {
       for (const { host, cost } of this.peers) engine.links.addPeer(host, cost);
       engine.poke();
     });
+  }
+
+  /** The store, with an eye on its clock. */
+  #noting(store: MemoryStore): Store {
+    return {
+      stats: store.stats,
+      get: (key, done) => store.get(key, done),
+      scan: (range, done) => store.scan(range, done),
+      close: () => store.close(),
+      write: (operations, done) => {
+        if (operations[0]?.key !== CLOCK_KEY) return store.write(operations, done);
+        this.notedAt = this.#world.clock.now;
+        const note = { at: this.notedAt, wallOffset: this.wallOffset, uncounted: this.uncounted };
+        store.write(operations, (error) => {
+          if (error === undefined) this.noted = note;
+          done(error);
+        });
+      },
+    };
   }
 
   #newStore(): MemoryStore {

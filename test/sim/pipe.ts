@@ -1,6 +1,6 @@
 import { MeshError } from "../../src/core/errors.ts";
 import type { Pipe, PipeHandlers } from "../../src/transports/transport.ts";
-import { FIRST_ROUTED_KIND } from "../../src/wire/frame.ts";
+import { FIRST_ROUTED_KIND, FLAG, FRAME, OFFSET } from "../../src/wire/frame.ts";
 import { FrameParser } from "../../src/wire/parser.ts";
 import type { SimNetwork } from "./network.ts";
 
@@ -96,12 +96,16 @@ export class SimPipe implements Pipe {
     if (kind >= FIRST_ROUTED_KIND && losses + doubles + shuffles > 0) {
       const { random, clock } = this.#network;
       if (random() < losses) return;
-      const late = (): void => void clock.after(random() * 2_000, () => !this.#closed && this.#send((to) => to.#deliver(frame.slice())));
+      const late = (copy: Uint8Array): void =>
+        void clock.after(random() * 2_000, () => !this.#closed && this.#send((to) => to.#deliver(copy)));
       if (random() < doubles) {
         this.#network.onFrame?.(this.host, this.peer, frame, true);
-        late();
+        const copy = frame.slice();
+        // TCP doubles nothing: a message comes twice only as one that its origin has sent again.
+        if (kind === FRAME.message) copy[OFFSET.flags] = (copy[OFFSET.flags] ?? 0) | FLAG.resent;
+        late(copy);
       }
-      if (random() < shuffles) return late();
+      if (random() < shuffles) return late(frame);
     }
     this.#batch.push(frame);
   }

@@ -10,6 +10,8 @@ import type { SimNode } from "./node.ts";
 
 /** A time to live is written into a frame a moment before it leaves: while it is read from the store, at most. */
 const ROUNDING = 5;
+/** How often a node notes its store's clock, and what rounding adds. */
+const NOTED = 5_000 + ROUNDING;
 
 /** Looks at every frame that leaves a node, and at each node after each step: I3, I5, I7, I9, I10. */
 export class Watch {
@@ -22,6 +24,8 @@ export class Watch {
   /** By message: how often it was sent on, and how many error notices there were about it. */
   readonly #copies = new Map<MessageId, number>();
   readonly #notices = new Map<MessageId, number>();
+  /** By node: since when something has waited there. */
+  readonly #waiting = new Map<string, number>();
   /** By node and life: the newest (epoch, sequence) of each other node. */
   readonly #newest = new Map<string, { life: number; of: Map<string, number> }>();
   /** By node: the newest that it has said of itself. */
@@ -61,8 +65,18 @@ export class Watch {
       if (link.session.queuedBytes > LIMITS.linkQueueMax + LIMITS.frame)
         this.#ledger.violation("I7", `${name} queues ${link.session.queuedBytes} bytes for ${link.peer}`);
     this.#own(name, node);
+    this.#clockNotes(name, node, park.messages > 0);
     // Nothing else changes what it knows of others.
     if (kind === FRAME.advertisements) this.#database(name, node);
+  }
+
+  /** While something waits, its time is noted so often that a wall clock that was set back can give it only a moment more. */
+  #clockNotes(name: string, node: SimNode, waits: boolean): void {
+    const now = this.#clock.now;
+    if (!waits) this.#waiting.delete(name);
+    else if (!this.#waiting.has(name)) this.#waiting.set(name, now);
+    const since = Math.max(this.#waiting.get(name) ?? Infinity, node.upSince, node.notedAt);
+    if (now - since > NOTED) this.#ledger.violation("I9", `${name} noted its clock ${Math.round(now - since)} ms ago`);
   }
 
   #database(name: string, node: SimNode): void {

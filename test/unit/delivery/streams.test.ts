@@ -31,7 +31,9 @@ function ackOf(receiver: StreamReceiver, probed = false): Ack {
 }
 
 function take(sender: StreamSender, ack: Ack): void {
-  if (sender.acknowledge(ack.offset, ack.window, ack.done) && (ack.gap || ack.probed)) sender.goBack();
+  if (!sender.acknowledge(ack.offset, ack.window, ack.done)) return;
+  if (ack.probed) sender.goBack();
+  else if (ack.gap) sender.missing(ack.offset);
 }
 
 describe("StreamSender and StreamReceiver", () => {
@@ -240,6 +242,32 @@ describe("StreamReceiver", () => {
     expect(receiver.receive(LIMITS.credit, new Uint8Array(1), false)).toBeUndefined();
     receiver.consume(1);
     expect(receiver.receive(LIMITS.credit, new Uint8Array(1), false)).toBeDefined();
+  });
+
+  it("sends a flight again once for each place, however many chunks show that it was lost", () => {
+    const sender = new StreamSender(0);
+    const receiver = new StreamReceiver();
+    sender.write([pattern(8 * LIMITS.chunk)]);
+    const gaps = takeAll(sender)
+      .slice(1)
+      .map((chunk) => {
+        receiver.receive(chunk.offset, bytesOf(chunk), chunk.fin);
+        return ackOf(receiver);
+      });
+    expect(gaps.map((ack) => ack.gap)).toEqual(new Array(7).fill(true));
+    const again: Chunk[] = [];
+    for (const ack of gaps) {
+      take(sender, ack);
+      again.push(...takeAll(sender));
+    }
+    expect(again.map((chunk) => chunk.offset)).toEqual(Array.from({ length: 8 }, (_, i) => i * LIMITS.chunk));
+    // The next place has its own turn, and what speaks of an earlier one is late.
+    take(sender, { offset: LIMITS.chunk, window: LIMITS.credit, done: false, gap: true, probed: false });
+    expect(takeAll(sender)).toHaveLength(7);
+    take(sender, { ...(gaps[0] as Ack) });
+    expect(takeAll(sender)).toEqual([]);
+    take(sender, { offset: LIMITS.chunk, window: LIMITS.credit, done: false, gap: false, probed: true });
+    expect(takeAll(sender)).toHaveLength(7);
   });
 
   it("asks for an acknowledgement at once for a gap, a copy, an end, a probe and a quarter of the credit; else soon", () => {
