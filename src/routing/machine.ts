@@ -15,7 +15,7 @@ import { Flood } from "./flood.ts";
 import { Groups } from "./groups.ts";
 import { Intake } from "./intake.ts";
 import { Link, Links } from "./links.ts";
-import { NO_LINK, type NodeRecord } from "./record.ts";
+import { NO_LINK, type NodeRecord, type Version } from "./record.ts";
 import { OwnNode } from "./self.ts";
 import { Table } from "./table.ts";
 import type { Edge, LinkId, Member, Route, RoutingEffect, RoutingInput, RoutingOptions } from "./types.ts";
@@ -90,6 +90,12 @@ export class Routing implements Machine<RoutingInput, RoutingEffect> {
   advertisement(id: NodeId): Advertisement | undefined {
     const record = this.#database.find(id);
     return record !== undefined && shown(record) ? record.advertisement : undefined;
+  }
+
+  /** Which of its advertisements is known of a live node; for those who ask often, since nothing is decoded for it. */
+  version(id: NodeId): Version | undefined {
+    const record = this.#database.find(id);
+    return record !== undefined && shown(record) ? record : undefined;
   }
 
   /** Whether the node is live or was within the last hour. */

@@ -82,8 +82,10 @@ export class Watch {
   #database(name: string, node: SimNode): void {
     let seen = this.#newest.get(name);
     if (seen?.life !== node.starts) this.#newest.set(name, (seen = { life: node.starts, of: new Map() }));
-    for (const { node: of, epoch, sequence } of node.engine?.routing.nodes() ?? []) {
-      const version = epoch * 1e6 + sequence;
+    for (const { id: of } of this.#nodes.values()) {
+      const known = node.engine?.routing.version(of);
+      if (known === undefined) continue;
+      const version = known.epoch * 1e6 + known.sequence;
       const before = seen.of.get(of) ?? 0;
       if (version < before) this.#ledger.violation("I5", `${name} went back from ${before} to ${version} of ${of}`);
       if (version > before) seen.of.set(of, version);
@@ -92,7 +94,7 @@ export class Watch {
 
   /** R2: what a node says of itself grows from life to life, unless it has lost its disk. */
   #own(name: string, node: SimNode): void {
-    const said = node.engine?.routing.advertisement(node.id);
+    const said = node.engine?.routing.version(node.id);
     if (said === undefined) return;
     const version = said.epoch * 1e6 + said.sequence;
     let spoken = this.#spoken.get(name);
