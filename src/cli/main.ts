@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { setTimeout as wait } from "node:timers/promises";
 import { VERSION } from "../node/version.ts";
+import { readModulesInTurn } from "./few-descriptors.ts";
 
 const argv = process.argv.slice(2);
 
@@ -11,6 +12,7 @@ if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
 }
 
 async function main(): Promise<void> {
+  readModulesInTurn();
   const [{ runCli }, { Output }, { services }] = await Promise.all([import("./run.ts"), import("./output.ts"), import("./services.ts")]);
   const controller = new AbortController();
   for (const [name, exit] of [

@@ -1,4 +1,3 @@
-import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { once } from "node:events";
@@ -49,40 +48,34 @@ async function fill(port: number): Promise<{ end(): void }> {
   };
 }
 
-// Needs Debian's util-linux.
-test.skipIf(spawnSync("prlimit", ["--version"]).status !== 0)(
-  "a node out of descriptors keeps its links and their work, says so, dials and stores without a crash, and takes new links again",
-  async () => {
-    // A peer that is not there yet: the node dials it again and again, also while it has nothing left to dial with.
-    const later = `tcp://127.0.0.1:${await freePort()}`;
-    const args = ["--listen", "tcp://127.0.0.1:0", "--plugin", pluginFolder("echo"), "--peer", later];
-    const { listening } = await mesh.start("few", args);
-    // From here on, and not at its start: the loader of modules needs more than the node does.
-    execFileSync("prlimit", ["--pid", String(mesh.pid("few")), `--nofile=${LIMIT}:${LIMIT}`]);
-    const url = listening[0] ?? "";
-    await using old = await createNode({ id: "old", listen: [], peers: [url], plugins: {}, log: { level: "error" } });
-    await old.reachable("few", { timeout: ROOM });
-    const before = descriptors("few");
-    const crowd = await fill(Number(new URL(url).port));
-    try {
-      const answer = await (await old.send("few", "echo:run", "still there?")).result();
-      expect(answer).toMatchObject({ state: "succeeded" });
-      expect(old.status().links).toHaveLength(1);
-      // What is parked goes into the store, which writes its tables while there is nothing left to open them with.
-      const payload = Buffer.alloc(15_000, 7);
-      for (let i = 0; i < 400; i++) await old.send("nobody", "echo:run", payload, { waitFor: "sent", ttl: 60_000 }).catch(() => undefined);
-      const reports: string[] = [];
-      for await (const report of await old.send("few", "mesh:status", "")) reports.push(report.text());
-      expect(reports.join("")).toMatch(/"warnings":\[.*cannot take more connections for now/);
-      expect(warned()).toBe(1);
-    } finally {
-      crowd.end();
-    }
-    await until(() => (mesh.log("few").some(({ msg }) => msg === "accepting works again") ? true : undefined), ROOM, "it accepts again");
-    await using late = await createNode({ id: "late", listen: [later], peers: [url], plugins: {}, log: { level: "error" } });
-    await late.reachable("few", { timeout: ROOM });
-    expect((await late.ping("few")).hops).toBe(1);
-    await until(() => (descriptors("few") <= before + 8 ? true : undefined), ROOM, "descriptors are free again");
-    expect(await mesh.signal("few", "SIGTERM")).toBe(0);
-  },
-);
+test("a node out of descriptors keeps its links and their work, says so, dials and stores without a crash, and takes new links again", async () => {
+  // A peer that is not there yet: the node dials it again and again, also while it has nothing left to dial with.
+  const later = `tcp://127.0.0.1:${await freePort()}`;
+  const args = ["--listen", "tcp://127.0.0.1:0", "--plugin", pluginFolder("echo"), "--peer", later];
+  const { listening } = await mesh.start("few", args, { descriptors: LIMIT });
+  const url = listening[0] ?? "";
+  await using old = await createNode({ id: "old", listen: [], peers: [url], plugins: {}, log: { level: "error" } });
+  await old.reachable("few", { timeout: ROOM });
+  const before = descriptors("few");
+  const crowd = await fill(Number(new URL(url).port));
+  try {
+    const answer = await (await old.send("few", "echo:run", "still there?")).result();
+    expect(answer).toMatchObject({ state: "succeeded" });
+    expect(old.status().links).toHaveLength(1);
+    // What is parked goes into the store, which writes its tables while there is nothing left to open them with.
+    const payload = Buffer.alloc(15_000, 7);
+    for (let i = 0; i < 400; i++) await old.send("nobody", "echo:run", payload, { waitFor: "sent", ttl: 60_000 }).catch(() => undefined);
+    const reports: string[] = [];
+    for await (const report of await old.send("few", "mesh:status", "")) reports.push(report.text());
+    expect(reports.join("")).toMatch(/"warnings":\[.*cannot take more connections for now/);
+    expect(warned()).toBe(1);
+  } finally {
+    crowd.end();
+  }
+  await until(() => (mesh.log("few").some(({ msg }) => msg === "accepting works again") ? true : undefined), ROOM, "it accepts again");
+  await using late = await createNode({ id: "late", listen: [later], peers: [url], plugins: {}, log: { level: "error" } });
+  await late.reachable("few", { timeout: ROOM });
+  expect((await late.ping("few")).hops).toBe(1);
+  await until(() => (descriptors("few") <= before + 8 ? true : undefined), ROOM, "descriptors are free again");
+  expect(await mesh.signal("few", "SIGTERM")).toBe(0);
+});

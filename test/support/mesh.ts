@@ -24,6 +24,8 @@ export interface StartOptions {
   readonly unnamed?: boolean;
   /** Added to what the tests have. */
   readonly env?: NodeJS.ProcessEnv;
+  /** How many files it may open. */
+  readonly descriptors?: number;
   /** Milliseconds to its ready line; default 20 s. */
   readonly limit?: number;
   /** The process is gone; `complaint`: what it said last on stderr. */
@@ -83,11 +85,9 @@ export class ProcessMesh {
       "json",
       ...args,
     ];
-    const child = spawn(process.execPath, [COMMAND, ...all], {
-      cwd: this.folder,
-      env: { ...environment(), ...options.env },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const few = options.descriptors === undefined ? [] : ["/bin/sh", "-c", `ulimit -n ${options.descriptors}; exec "$@"`, "sh"];
+    const [command = "", ...words] = [...few, process.execPath, COMMAND, ...all];
+    const child = spawn(command, words, { cwd: this.folder, env: { ...environment(), ...options.env }, stdio: ["ignore", "pipe", "pipe"] });
     const running: Running = { child, args, lines: [], ready: undefined };
     this.#nodes.set(id, running);
     let complaint = "";
