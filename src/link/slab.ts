@@ -32,11 +32,13 @@ export class Slab {
 export class SlabPool {
   readonly #free: Slab[] = [];
   readonly #keep: number;
+  readonly #size: number;
   #out = 0;
 
-  /** `keep`: how many unused slabs stay for later; default 64, which is 4 MiB. */
-  constructor(keep = 64) {
+  /** `keep`: how many unused slabs stay for later; default 64, which is 4 MiB. `size`: bytes of each; default 64 KiB. */
+  constructor(keep = 64, size: number = SLAB_BYTES) {
     this.#keep = keep;
+    this.#size = size;
   }
 
   /** Slabs in use. */
@@ -44,12 +46,12 @@ export class SlabPool {
     return this.#out;
   }
 
-  /** A slab with one user. For more than SLAB_BYTES: a buffer of its own, that is not kept afterwards. */
+  /** A slab with one user. For more than fits: a buffer of its own, that is not kept afterwards. */
   take(length = 0): Slab {
     this.#out++;
-    if (length > SLAB_BYTES) return new Slab(length, this);
+    if (length > this.#size) return new Slab(length, this);
     const slab = this.#free.pop();
-    if (slab === undefined) return new Slab(SLAB_BYTES, this);
+    if (slab === undefined) return new Slab(this.#size, this);
     slab.hold();
     return slab;
   }
@@ -57,6 +59,6 @@ export class SlabPool {
   /** For slabs, when their last user let go. */
   give(slab: Slab): void {
     this.#out--;
-    if (slab.bytes.length === SLAB_BYTES && this.#free.length < this.#keep) this.#free.push(slab);
+    if (slab.bytes.length === this.#size && this.#free.length < this.#keep) this.#free.push(slab);
   }
 }

@@ -15,7 +15,7 @@ export interface ScaleWorld {
   readonly clock: VirtualClock;
   readonly network: ScaleNetwork;
   readonly random: () => number;
-  /** One pool for all: a thousand of them would hold some hundred megabytes. */
+  /** One pool for all, of small slabs: a thousand of the usual would hold some hundred megabytes. */
   readonly slabs: SlabPool;
   /** Called for what must not happen. */
   readonly wrong: (what: string) => void;

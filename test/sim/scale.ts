@@ -73,7 +73,7 @@ export class ScaleRun {
       clock: this.#clock,
       network: this.#network,
       random,
-      slabs: new SlabPool(),
+      slabs: new SlabPool(8_192, 4_096),
       wrong: (what: string): void => void this.wrong.push(what),
     };
     this.nodes = names.map((name, i) => new ScaleNode(name, dials[i] ?? [], world));
