@@ -40,9 +40,14 @@ export interface SimWorld {
 
 /** How long ended works are kept. */
 const RETENTION = 120_000;
-/** A node takes so long to read its disk, at most. */
-const READING = 500;
 const CLOCK_KEY = "delivery/clock";
+
+/** How things were when the store's clock was noted. */
+interface Note {
+  readonly at: number;
+  readonly wallOffset: number;
+  readonly lost: { readonly time: number };
+}
 
 /** One node of the simulation: the real engine over an imagined disk, clock and network, with a program and a worker around it. */
 export class SimNode {
@@ -62,15 +67,15 @@ export class SimNode {
   wallOffset = 0;
   /** Since when the process runs, or runs on. */
   upSince = 0;
-  /** Time that no later life can know of: the node was off, and its wall clock went back. */
-  uncounted = 0;
+  /** Of this life. */
+  #lost: { time: number } = { time: 0 };
   starts = 0;
   /** The epoch with which its present life began. */
   epoch = 0;
   /** Counts the disks that it has had. */
   disk = 1;
-  /** The last note of the store's clock that reached the disk, and how things were then. */
-  noted: { readonly at: number; readonly wallOffset: number; readonly uncounted: number } | undefined;
+  /** Notes of the store's clock, one of which is on the disk: the last that was confirmed, and those that were begun since. */
+  #notes: Note[] = [];
   /** When it last tried to note it. */
   notedAt = 0;
   /** Before and after each task of the store. */
@@ -94,6 +99,11 @@ export class SimNode {
     return this.#world.network.isFrozen(this.id);
   }
 
+  /** Time that this life can know nothing of: the node was off, and its wall clock went back. */
+  get uncounted(): number {
+    return this.#lost.time;
+  }
+
   /** From now on the disk takes no writes; undefined: it does again. */
   failDisk(code: "STORE_FULL" | "STORE_CORRUPT" | undefined): void {
     this.#store.fail(code);
@@ -109,9 +119,10 @@ export class SimNode {
     this.#alive = true;
     this.#backlog = [];
     this.fatal = undefined;
-    const { noted } = this;
-    const setBack = noted !== undefined && this.wallOffset < noted.wallOffset;
-    this.uncounted = (noted?.uncounted ?? 0) + (setBack ? clock.now - noted.at + READING : 0);
+    this.#lost = { time: 0 };
+    const notes = [...this.#notes];
+    const countLost = (): number => (this.#lost.time = Math.max(0, ...notes.map((note) => this.#lostSince(note))));
+    countLost();
     this.starts++;
     this.upSince = clock.now;
     tell(`${this.id} starts`);
@@ -124,7 +135,7 @@ export class SimNode {
         clock.after(1_000, () => this.#alive || this.start());
         return;
       }
-      this.#run(life, identity);
+      this.#run(life, identity, countLost);
     });
   }
 
@@ -137,7 +148,7 @@ export class SimNode {
     this.#store = wipe ? this.#newStore() : store;
     if (!wipe) return;
     this.disk++;
-    this.noted = undefined;
+    this.#notes = [];
   }
 
   /** As SIGTERM would: says goodbye, and writes what it has begun to write. */
@@ -195,7 +206,7 @@ export class SimNode {
     };
   }
 
-  #run(life: number, identity: Identity): void {
+  #run(life: number, identity: Identity, onRestored: () => void): void {
     const { clock, network, random, ledger, tell } = this.#world;
     this.epoch = identity.epoch;
     // Monotonic clocks begin anywhere.
@@ -280,6 +291,7 @@ export class SimNode {
     // A node has no links before it has read its disk.
     engine.restore((error) => {
       if (this.#life !== life || error !== undefined) return;
+      onRestored();
       this.engine = engine;
       this.program = program;
       network.listen(this.id, (pipe) => guarded(() => engine.accept(pipe, pipe.remote, 1))());
@@ -287,6 +299,10 @@ export class SimNode {
       for (const { host, cost } of this.peers) engine.links.addPeer(host, cost);
       engine.poke();
     });
+  }
+
+  #lostSince({ at, wallOffset, lost }: Note): number {
+    return lost.time + (this.wallOffset < wallOffset ? this.#world.clock.now - at : 0);
   }
 
   /** The store, with an eye on its clock. */
@@ -299,9 +315,11 @@ export class SimNode {
       write: (operations, done) => {
         if (operations[0]?.key !== CLOCK_KEY) return store.write(operations, done);
         this.notedAt = this.#world.clock.now;
-        const note = { at: this.notedAt, wallOffset: this.wallOffset, uncounted: this.uncounted };
+        const note = { at: this.notedAt, wallOffset: this.wallOffset, lost: this.#lost };
+        this.#notes.push(note);
         store.write(operations, (error) => {
-          if (error === undefined) this.noted = note;
+          const at = this.#notes.indexOf(note);
+          this.#notes.splice(error === undefined ? 0 : at, error === undefined ? at : 1);
           done(error);
         });
       },
