@@ -249,8 +249,9 @@ export class Delivery {
       case FRAME.confirm:
         return this.destination.onConfirm(id);
       case FRAME.custody: {
-        const asked = (view.getUint8(start + OFFSET.flags) & FLAG.probe) !== 0;
-        return this.relay.onCustody(now, id, sourceOf(view, start), view.getUint32(start + OFFSET.auxiliary), asked);
+        const flags = view.getUint8(start + OFFSET.flags);
+        const [asked, others] = [(flags & FLAG.probe) !== 0, (flags & FLAG.resent) !== 0];
+        return this.relay.onCustody(now, id, sourceOf(view, start), view.getUint32(start + OFFSET.auxiliary), asked, others);
       }
     }
   }

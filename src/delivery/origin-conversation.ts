@@ -45,6 +45,8 @@ export interface Conversation extends AckSource {
   ended: number;
   parkedAt: NodeId | undefined;
   custody: boolean;
+  /** Routes have changed since it was parked elsewhere: another copy may find a way. */
+  moved: boolean;
   /** The node that was left with it may have bound it to a life that is not known here, and sent it on. */
   released: boolean;
   wait: Millis;
@@ -68,7 +70,7 @@ export const RESEND = { first: 1_000, most: 15_000 } as const;
 /** After its time to live a message may have been accepted all the same; so long its receipt may take. */
 export const GRACE = 2_000;
 export const WATCH = 30_000;
-/** How often a node that was left with a message is asked whether it still has it: from the first, doubling to the most. */
+/** How often a node where a message waits is asked whether it still has it: from the first, doubling to the most. */
 export const CUSTODY = { first: 5_000, most: 60_000 } as const;
 /** After a change of routes: time for it to settle before what is unanswered is sent again. */
 export const SETTLE = 100;
@@ -96,6 +98,7 @@ export function newConversation(
     ended: 0,
     parkedAt: undefined,
     custody: false,
+    moved: false,
     released: false,
     wait: RESEND.first,
     cancelled: undefined,

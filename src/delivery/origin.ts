@@ -200,6 +200,7 @@ export class Origin {
         if (conversation.parkedAt !== notice.node) return;
         if (notice.unsent) this.#out.afterLoss(conversation);
         else if (conversation.custody) this.#lostElsewhere(now, conversation, RESEND.first);
+        else this.#out.onItsWay(now, conversation);
         return;
       case "failed":
         if (isOver(now, conversation, notice.error)) this.#fail(conversation, conversation.cancelled ?? notice.error);
@@ -255,6 +256,7 @@ export class Origin {
         (conversation.phase === "parked" && !conversation.custody) ||
         conversation.up?.outstanding === true;
       if (!asks || (due !== undefined && due <= now + SETTLE)) continue;
+      conversation.moved = true;
       // One probe may come before the other end knows the new way back: a stream asks again at once rather than in a second.
       conversation.wait = conversation.phase === "accepted" ? SETTLE : RESEND.first;
       this.#timers.set(conversation.id, now + SETTLE);
@@ -310,22 +312,23 @@ export class Origin {
     const first = conversation.parkedAt !== node;
     // It is left to one node at a time: this is word of an earlier stay, or of a later one while `released` is on its way.
     if (first && conversation.custody) return;
+    if (first || conversation.phase !== "parked") conversation.wait = CUSTODY.first;
     conversation.phase = "parked";
     conversation.parkedAt = node;
+    conversation.moved = false;
     if (!conversation.durable && conversation.copies === 1) {
-      if (!conversation.custody) conversation.wait = CUSTODY.first;
       if (node !== this.#self) this.#unpark(conversation);
       conversation.custody = true;
       this.#leaveTo(node, conversation, 0);
     }
     const end = conversation.expiresAt + GRACE;
-    this.#timers.set(conversation.id, conversation.custody ? Math.min(end, now + conversation.wait) : end);
+    this.#timers.set(conversation.id, conversation.custody || node !== this.#self ? Math.min(end, now + conversation.wait) : end);
     if (first) this.#events.onParked(conversation.id, node, ttl);
   }
 
-  /** Asks the node that was left with the message whether it still has it. */
-  #dueCustody(now: Instant, conversation: Conversation, node: NodeId): void {
-    this.#leaveTo(node, conversation, FLAG.probe);
+  /** Asks the node where the message waits whether it still has it: it may have sent it on, and the copy may be lost. */
+  #askKeeper(now: Instant, conversation: Conversation, node: NodeId): void {
+    this.#leaveTo(node, conversation, FLAG.probe | (conversation.custody ? 0 : FLAG.resent));
     conversation.wait = Math.min(CUSTODY.most, conversation.wait * 2);
     this.#timers.set(conversation.id, Math.min(now + conversation.wait, conversation.expiresAt));
   }
@@ -339,6 +342,7 @@ export class Origin {
   /** The node that was left with the message has it no more: it may have sent it on, bound to a life that is not known here. */
   #lostElsewhere(now: Instant, conversation: Conversation, wait: Millis): void {
     conversation.custody = false;
+    conversation.moved = true;
     conversation.released = true;
     conversation.copies = Math.max(conversation.copies, 1);
     conversation.wait = RESEND.first;
@@ -390,8 +394,8 @@ export class Origin {
     }
     if (now >= conversation.expiresAt) return this.#timers.set(conversation.id, conversation.expiresAt + GRACE);
     const { parkedAt } = conversation;
-    if (conversation.phase === "parked" && conversation.custody && parkedAt !== undefined)
-      return this.#dueCustody(now, conversation, parkedAt);
+    if (conversation.phase === "parked" && !conversation.moved && parkedAt !== undefined)
+      return this.#askKeeper(now, conversation, parkedAt);
     this.#out.dispatch(now, conversation);
   }
 

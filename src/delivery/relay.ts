@@ -94,17 +94,21 @@ export class Relay {
     this.#frames.send({ kind: FRAME.notice, to: source, id }, encodeNotice({ type: "missing", node: this.#self, unsent: true }));
   }
 
-  /** The origin of a message leaves it to this node in this life (0: it does not know which); `asked`: and wants to know whether it is here. */
-  onCustody(now: Instant, id: MessageId, origin: NodeHash, life: number, asked: boolean): void {
+  /**
+   * The origin of a message leaves it to this node in this life (0: it does not know which), unless it has sent `others`; `asked`: and
+   * wants to know whether it is here.
+   */
+  onCustody(now: Instant, id: MessageId, origin: NodeHash, life: number, asked: boolean, others: boolean): void {
     const parked = this.#park.find(id);
     const missing = parked === undefined || parked.source.high !== origin.high || parked.source.low !== origin.low;
     // What was said to an earlier life does not hold, nor of a message that was sent again since.
-    if (missing || parked.resent || (life !== 0 && life !== this.#life)) {
+    const refused = !others && (parked?.resent === true || (life !== 0 && life !== this.#life));
+    if (missing || refused) {
       if (asked || !missing)
         this.#frames.send({ kind: FRAME.notice, to: origin, id }, encodeNotice({ type: "missing", node: this.#self, unsent: false }));
       return;
     }
-    parked.custody = true;
+    if (!others) parked.custody = true;
     if (asked && parked.stored) this.#tellParked(now, parked);
   }
 

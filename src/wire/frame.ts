@@ -58,7 +58,7 @@ export const FLAG = {
   /** keepalive: the answer to one, with the same body. */
   reply: 0x01,
 
-  /** message: another copy may have been sent before this one. */
+  /** message: another copy may have been sent before this one. custody: other copies were, and the message is not left to the node. */
   resent: 0x01,
   /** message: the destination journals it before it answers; the origin keeps it on disk. */
   durable: 0x02,

@@ -52,6 +52,8 @@ export class BenchDisk {
       () => undefined,
     );
     this.run();
+    clock.use(0);
+    this.run();
     const onLost = (kind: string, count: number, why: string): void => void this.lost.push(`${count} ${kind}: ${why}`);
     return { port, clock, deletions: new Deletions(port), events: { onLost } };
   }
