@@ -2,6 +2,7 @@ import type { MeshError } from "../../src/core/errors.ts";
 import { type MessageId, type NodeId, nodeId } from "../../src/core/ids.ts";
 import type { Instant } from "../../src/core/instant.ts";
 import type { Delivery } from "../../src/delivery/delivery.ts";
+import type { SlabPool } from "../../src/link/slab.ts";
 import { Engine } from "../../src/node/engine.ts";
 import { beginLife, EpochKeeper, type Life as Identity } from "../../src/node/life.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
@@ -36,6 +37,7 @@ export interface SimWorld {
   readonly tell: (line: string) => void;
   /** Messages that one node may park. */
   readonly maxParked: number;
+  readonly slabs: SlabPool;
 }
 
 /** How long ended works are kept. */
@@ -262,6 +264,7 @@ export class SimNode {
             guarded(() => done(error, pipe))();
           }),
         store: this.#noting(this.#store),
+        slabs: this.#world.slabs,
       },
       {
         events: {

@@ -1,3 +1,4 @@
+import { SlabPool } from "../../src/link/slab.ts";
 import type { MessageId } from "../../src/core/ids.ts";
 import { VirtualClock } from "./clock.ts";
 import { Faults } from "./faults.ts";
@@ -50,9 +51,11 @@ export class World {
     this.network = new SimNetwork(this.clock, this.random);
     this.ledger = new Ledger(this.tell);
     const maxParked = this.random() < 0.2 ? 3 : 1_000;
+    // To make them costs more than all else, and most links send little at once.
+    const slabs = new SlabPool(256, 8_192);
     const byName = new Map<string, SimNode>();
     for (let i = 0; i < nodes; i++) {
-      const node = new SimNode(`n${i}`, line ? lineOf(i) : this.#peersOf(i), { ...this.#parts(), maxParked });
+      const node = new SimNode(`n${i}`, line ? lineOf(i) : this.#peersOf(i), { ...this.#parts(), maxParked, slabs });
       this.nodes.push(node);
       byName.set(node.id, node);
     }
