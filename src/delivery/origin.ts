@@ -256,7 +256,7 @@ export class Origin {
         (conversation.phase === "parked" && !conversation.custody) ||
         conversation.up?.outstanding === true;
       if (!asks || (due !== undefined && due <= now + SETTLE)) continue;
-      conversation.moved = true;
+      if (!conversation.custody) conversation.moved = true;
       // One probe may come before the other end knows the new way back: a stream asks again at once rather than in a second.
       conversation.wait = conversation.phase === "accepted" ? SETTLE : RESEND.first;
       this.#timers.set(conversation.id, now + SETTLE);

@@ -5,7 +5,7 @@ import { LIMITS } from "../core/limits.ts";
 import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
 import { readMessageId } from "../wire/message-id.ts";
 import { decodeError, encodeNotice, type Notice } from "../wire/outcome.ts";
-import type { NodeHash } from "../core/node-hash.ts";
+import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
 import { ROUTED_HEADER } from "../wire/frame.ts";
 import type { Echo } from "./echo.ts";
 import type { Frames } from "./frames.ts";
@@ -24,6 +24,7 @@ export interface RelayCounts {
 export class Relay {
   readonly counts: RelayCounts = { forwarded: 0, forwardedBytes: 0, hopLimit: 0, noRoute: 0 };
   readonly #self: NodeId;
+  readonly #hash: NodeHash;
   readonly #life: number;
   readonly #parks: boolean;
   readonly #port: DeliveryPort;
@@ -38,6 +39,7 @@ export class Relay {
     rooms: { readonly port: DeliveryPort; readonly frames: Frames; readonly park: ParkQueue; readonly echo: Echo },
   ) {
     this.#self = options.self;
+    this.#hash = hashNodeId(options.self);
     this.#life = options.life;
     this.#parks = options.parks;
     this.#port = rooms.port;
@@ -142,6 +144,8 @@ export class Relay {
       return this.tell(origin, bytes, start, { type: "failed", node: this.#self, error });
     }
     const frame = bytes.slice(start, end);
+    // One of this node's own on a roundabout way: it has been sent and is bound, whatever becomes of its sender meanwhile.
+    if (origin.high === this.#hash.high && origin.low === this.#hash.low) frame[OFFSET.flags] = (frame[OFFSET.flags] ?? 0) | FLAG.resent;
     const waiting = this.#park.find(readMessageId(frame, OFFSET.id));
     // A second copy of what waits here: its origin has not left it to us after all.
     if (waiting !== undefined) waiting.custody = false;

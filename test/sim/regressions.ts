@@ -8,4 +8,22 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly nodes: numb
   { seed: 96, nodes: 5, mode: "safety", what: "a durable message ran after its sender had been told STORE_FULL" },
   { seed: 230, nodes: 11, mode: "safety", what: "a restart of the worker turned a success that had been read whole into WORK_INTERRUPTED" },
   { seed: 1130, nodes: 15, mode: "safety", what: "a full disk kept a message that was over, and it was told again after a restart" },
+  {
+    seed: 1_012_131,
+    nodes: 8,
+    mode: "liveness",
+    what: "a message that went on from where it waited, and was lost there, was not asked after",
+  },
+  {
+    seed: 202_641,
+    nodes: 6,
+    mode: "liveness",
+    what: "a message that was left to a node was sent again and again, and its answers ignored",
+  },
+  {
+    seed: 210_724,
+    nodes: 9,
+    mode: "safety",
+    what: "a copy that came by its origin on its way, after the work had ended, was bound to a new life and ran twice",
+  },
 ];

@@ -206,6 +206,33 @@ describe("Relay", () => {
     expect(net.node("a").told).toEqual(["parked x", "accepted", "end"]);
   });
 
+  it("binds nothing anew that comes by here again on its way from this very node", () => {
+    const net = new Net(["a", "x", "b"]);
+    net.via.set("a>b", "x");
+    net.cut.add("x>b");
+    net.lose = ({ kind }) => kind === FRAME.notice;
+    const a = net.node("a");
+    a.send("b");
+    net.run(500);
+    // A second copy finds another way, runs and ends, while the first still waits at x.
+    net.via.set("a>b", "b");
+    net.routes({});
+    net.run(500);
+    expect(a.told).toEqual(["accepted", "end"]);
+    // The first goes back over a, has to wait there, and finds b in its next life.
+    net.via.set("x>b", "a");
+    net.cut.add("a>b");
+    net.routes({});
+    net.run(100);
+    expect(a.delivery.park.messages).toBe(1);
+    net.node("b").restart();
+    net.run(100);
+    net.routes({ open: ["a>b"] });
+    net.run(5_000);
+    expect(net.over("a>b", FRAME.message)).toHaveLength(2);
+    expect(net.node("b").requests).toHaveLength(1);
+  });
+
   it("says again what waits here after a restart", () => {
     const net = line();
     net.cut.add("x>b");
