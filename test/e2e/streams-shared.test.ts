@@ -27,7 +27,7 @@ function slowest(took: readonly number[]): number {
 describe("over three hops, a reader at 10 KiB/s beside one at full speed", () => {
   const { bytes, name } = size(192);
 
-  test(`${name}: costs no node 64 MB, the fast one less than half of its speed, and ${SHARE * 100} % of pings ${PING} ms`, {
+  test(`${name}: costs no node 64 MB, the fast one less than half of its speed, and ${SHARE * 100} % of pings ${PING} ms, or half more than plain sockets beside it`, {
     timeout: 300_000,
   }, async () => {
     const near = await mesh.relay("near");
@@ -38,7 +38,7 @@ describe("over three hops, a reader at 10 KiB/s beside one at full speed", () =>
     const before = mesh.memory(nodes, controller);
     const download = { to: "worker", bytes };
 
-    const calm = slowest(await other.ask("pings", { to: "worker", count: PINGS, interval: 5 }));
+    const pings = { to: "worker", port: await mesh.rawWay(nodes.length - 1), count: FULL ? PINGS : PINGS / 2, interval: 2 };
     const alone = await controller.ask("download", { ...download, stream: "alone" });
 
     const slow = controller.ask("download", { ...download, stream: "slow", rate: 10 * KiB });
@@ -47,13 +47,15 @@ describe("over three hops, a reader at 10 KiB/s beside one at full speed", () =>
     await controller.ask("reached", { stream: "slow", bytes: 1 });
     const fast = controller.ask("download", { ...download, stream: "fast" });
     await controller.ask("reached", { stream: "fast", bytes: bytes / 16 });
-    const busy = slowest(await other.ask("pings", { to: "worker", count: FULL ? PINGS : PINGS / 2, interval: 5 }));
+    const took = await other.ask("pings", pings);
     expect(await controller.ask("bytes", { stream: "fast" }), "the pings were beside it").toBeLessThan(bytes);
     const report = await fast;
 
     expect(report).toMatchObject({ bytes, sha256: sha256Of(bytes) });
     expect(alone.milliseconds / report.milliseconds, "of its speed alone").toBeGreaterThan(0.5);
-    expect(busy, `ms, and ${calm} without the streams`).toBeLessThan(Math.max(PING, 2 * calm));
+    // Where the operating system wakes nobody sooner, a byte over as many plain sockets takes as long.
+    const raw = slowest(took.raw);
+    expect(slowest(took.mesh), `ms, and ${raw} over plain sockets`).toBeLessThan(Math.max(PING, 1.5 * raw));
     const after = mesh.memory(nodes, controller);
     for (const [id, { most }] of Object.entries(after)) expect(most - (before[id]?.now ?? 0), `MB that ${id} grew by`).toBeLessThan(GROWTH);
     const slowBytes = await controller.ask("bytes", { stream: "slow" });

@@ -1,8 +1,12 @@
+import { type ChildProcess, fork } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import { pluginFolder, ProcessMesh, type Ready } from "../mesh.ts";
 import { ControllerProcess } from "./controller.ts";
 import { memoryOf } from "./memory.ts";
 
+const RAW_HOP = fileURLToPath(new URL("./raw-hop.mjs", import.meta.url));
 const MiB = 1024 * 1024;
 const PATTERN = Buffer.from(Uint8Array.from({ length: 251 * 1024 }, (_, at) => at % 251));
 
@@ -26,6 +30,7 @@ export function sha256Of(bytes: number): string {
 export class StreamMesh {
   readonly nodes = new ProcessMesh();
   readonly #controllers: ControllerProcess[] = [];
+  readonly #hops: ChildProcess[] = [];
 
   relay(id: string, peers: readonly string[] = []): Promise<Ready> {
     return this.nodes.start(id, ["--listen", "tcp://127.0.0.1:0", ...peerArgs(peers)]);
@@ -41,6 +46,17 @@ export class StreamMesh {
     this.#controllers.push(controller);
     await controller.start(peers, id);
     return controller;
+  }
+
+  /** As many plain sockets one behind the other as a way of so many relays has, each in a process of its own; returns the first one's port. */
+  async rawWay(relays: number): Promise<number> {
+    let port: number | undefined;
+    for (let i = 0; i <= relays; i++) {
+      const hop = fork(RAW_HOP, port === undefined ? [] : [String(port)]);
+      this.#hops.push(hop);
+      [port] = (await once(hop, "message")) as [number];
+    }
+    return port ?? 0;
   }
 
   /** Two relays between a controller and a worker; the way over `relay-a` is the cheaper one, and the one that is taken. */
@@ -67,6 +83,7 @@ export class StreamMesh {
 
   async close(): Promise<void> {
     for (const controller of this.#controllers) controller.kill();
+    for (const hop of this.#hops) hop.kill("SIGKILL");
     await this.nodes.close();
   }
 }

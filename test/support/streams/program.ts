@@ -1,5 +1,7 @@
 // A controller in a process of its own, which streams what it is asked to. It is compiled alone, so it imports types only.
 import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import type { createNode, MeshNode } from "../../../src/index.ts";
 import type { Asked, Questions, StreamReport } from "./questions.ts";
@@ -90,13 +92,20 @@ const handlers: Questions = {
     await streams.get(stream)?.reach(bytes);
   },
   bytes: ({ stream }) => Promise.resolve(streams.get(stream)?.bytes ?? 0),
-  async pings({ to, count, interval }) {
-    const took: number[] = [];
+  async pings({ to, port, count, interval }) {
+    const took: { mesh: number[]; raw: number[] } = { mesh: [], raw: [] };
+    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    await once(socket, "connect");
     for (let i = 0; i < count; i++) {
-      const { rtt } = await mesh().ping(to);
-      took.push(rtt);
+      took.mesh.push((await mesh().ping(to)).rtt);
+      await wait(interval);
+      const sent = performance.now();
+      socket.write("x");
+      await once(socket, "data");
+      took.raw.push(performance.now() - sent);
       await wait(interval);
     }
+    socket.destroy();
     return took;
   },
   via: ({ to }) =>

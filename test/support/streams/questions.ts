@@ -33,10 +33,15 @@ export interface Questions {
   /** Resolves when a stream has come so far. */
   reached(argument: { readonly stream: string; readonly bytes: number }): Promise<void>;
   bytes(argument: { readonly stream: string }): Promise<number>;
-  /** Round trips, one after the other. */
-  pings(argument: { readonly to: string; readonly count: number; readonly interval: number }): Promise<readonly number[]>;
+  /** Round trips in milliseconds, one after the other: of a ping, and of one byte over plain sockets by `port`. */
+  pings(argument: { readonly to: string; readonly port: number; readonly count: number; readonly interval: number }): Promise<Pings>;
   /** The next hop to a node. */
   via(argument: { readonly to: string }): Promise<string | null | undefined>;
+}
+
+export interface Pings {
+  readonly mesh: readonly number[];
+  readonly raw: readonly number[];
 }
 
 /** One question, as it travels to the process. */
