@@ -25,7 +25,10 @@ export interface SendOptions {
   readonly signal?: AbortSignal;
   /** At most 32, 4 KiB in all. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** What `send` waits for; default accepted. `parked` also resolves when it waits on a disk somewhere, `sent` at once. */
+  /**
+   * What `send` waits for; default accepted. `parked` also resolves when it waits on a disk somewhere, `sent` at once: a durable message may
+   * not be on the disk yet then.
+   */
   readonly waitFor?: "accepted" | "parked" | "sent";
   /** "open" keeps `work.input` writable. */
   readonly input?: "open";
