@@ -3,7 +3,8 @@ import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
 import type { Response, Work, WorkEvent, WorkResult, WorkState } from "./api.ts";
 import { Emitter } from "./emitter.ts";
-import { abortable, type SentWork } from "./sent-work.ts";
+import type { SentWork } from "./sent-work.ts";
+import { abortable } from "./signals.ts";
 
 export interface AnyPort {
   /** Who could do it now, best first. Throws CLOSED once the node is. */

@@ -3,7 +3,7 @@ import type { NodeOptions } from "../config/options.ts";
 import { MeshError } from "../core/errors.ts";
 import type { MeshNode } from "./api.ts";
 import { createNode } from "./create.ts";
-import { abortable } from "./sent-work.ts";
+import { abortable } from "./signals.ts";
 
 export interface ConnectOptions {
   readonly peers: readonly string[];

@@ -1,4 +1,5 @@
 import { MeshError } from "../core/errors.ts";
+import { onAbort } from "./signals.ts";
 
 const MOST = 10_000;
 
@@ -35,8 +36,7 @@ export class Emitter<T> {
   }
 
   async *#iterate(listener: Listener<T>, signal: AbortSignal | undefined): AsyncGenerator<T> {
-    const onAbort = (): void => listener.wake?.();
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const release = signal === undefined ? undefined : onAbort(signal, () => listener.wake?.());
     try {
       for (;;) {
         const event = listener.queue.shift();
@@ -53,7 +53,7 @@ export class Emitter<T> {
       }
     } finally {
       this.#listeners.delete(listener);
-      signal?.removeEventListener("abort", onAbort);
+      release?.();
     }
   }
 }

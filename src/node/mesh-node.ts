@@ -13,7 +13,8 @@ import type { Emitter } from "./emitter.ts";
 import type { Engine } from "./engine.ts";
 import { candidates, GroupWork, parseTarget } from "./groups.ts";
 import { checkDirective, type Sender } from "./sender.ts";
-import { abortable, aborted, type SentWork } from "./sent-work.ts";
+import type { SentWork } from "./sent-work.ts";
+import { abortable, aborted, onAbort } from "./signals.ts";
 import { takeQueue, takeStatus } from "./status.ts";
 import type { Worker } from "./worker.ts";
 
@@ -334,9 +335,7 @@ export class Node implements MeshNode {
 /** A signal that outlives the work keeps nothing of it. */
 function cancelOnAbort(work: SentWork | AnyWork, signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
-  const cancel = (): void => void work.cancel();
-  signal.addEventListener("abort", cancel, { once: true });
-  void work.ended().then(() => signal.removeEventListener("abort", cancel));
+  void work.ended().then(onAbort(signal, () => void work.cancel()));
 }
 
 function unknownGroup(group: string): MeshError {

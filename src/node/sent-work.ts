@@ -1,11 +1,13 @@
 import type { Writable } from "node:stream";
 import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { WorkEnd } from "../wire/record.ts";
 import type { Response, Work, WorkEvent, WorkResult, WorkState } from "./api.ts";
 import { Emitter } from "./emitter.ts";
 import type { WorkResponse } from "./response.ts";
 import { ResponseReader } from "./response-reader.ts";
+import { abortable } from "./signals.ts";
 
 /** What a sent work asks of the engine. */
 export interface SentWorkPort {
@@ -19,6 +21,9 @@ interface Waiting {
   readonly response: WorkResponse;
   readonly size: number;
 }
+
+/** What may still come of a cancelled work without being read: what its worker had written, and what was on its way. */
+const LAST_WORDS = 4 * LIMITS.credit;
 
 type Outcome = { readonly end: WorkEnd } | { readonly error: MeshError };
 
@@ -46,6 +51,13 @@ export class SentWork implements Work {
   /** One for each reader that waits. */
   readonly #wakes: (() => void)[] = [];
   #outcome: Outcome | undefined;
+  /** Bytes that came, and of these: that the worker was told of as read. */
+  #received = 0;
+  #credited = 0;
+  /** Bytes of which the worker was told too early: what its program reads next is not told again. */
+  #ahead = 0;
+  /** Up to here everything counts as read. */
+  #freeUntil = 0;
 
   constructor(
     facts: { readonly id: MessageId; readonly node: NodeId; readonly directive: string; readonly now: number },
@@ -62,7 +74,7 @@ export class SentWork implements Work {
         onRunning: () => this.#move("running", { type: "running", id: this.id, node: this.node }),
         onEnd: (end) => this.#finish({ end }),
       },
-      (count) => this.#port.consumed(count),
+      (count) => this.#consumed(count),
     );
     this.#say({ type: "sent", id: this.id, node: this.node });
   }
@@ -109,6 +121,7 @@ export class SentWork implements Work {
   }
 
   onBytes(bytes: Uint8Array): void {
+    this.#received += bytes.length;
     try {
       this.#reader.push(bytes);
     } catch (error) {
@@ -116,6 +129,7 @@ export class SentWork implements Work {
       this.#port.cancel(failure);
       this.onFailed(failure);
     }
+    if (this.#freeUntil > 0) this.#hurry();
   }
 
   /** The stream is whole: without an end in it, it is incomplete. */
@@ -138,7 +152,7 @@ export class SentWork implements Work {
         if (next !== undefined) {
           current?.abandon();
           current = next.response;
-          this.#port.consumed(next.size);
+          this.#consumed(next.size);
           yield next.response;
           continue;
         }
@@ -164,6 +178,8 @@ export class SentWork implements Work {
   async cancel(): Promise<void> {
     if (this.#outcome !== undefined) return;
     this.#port.cancel(new MeshError("CANCELLED", "cancelled by its sender"));
+    this.#freeUntil = this.#credited + LAST_WORDS;
+    this.#hurry();
     await this.#ended.promise();
   }
 
@@ -187,7 +203,7 @@ export class SentWork implements Work {
     this.responses++;
     if (this.#draining && this.#readers === 0) {
       response.abandon();
-      this.#port.consumed(size);
+      this.#consumed(size);
       return;
     }
     this.#queue.push({ response, size });
@@ -198,8 +214,29 @@ export class SentWork implements Work {
     if (this.#readers > 0) return;
     for (const { response, size } of this.#queue.splice(0)) {
       response.abandon();
-      this.#port.consumed(size);
+      this.#consumed(size);
     }
+  }
+
+  /** The program has read so many bytes. */
+  #consumed(count: number): void {
+    const told = Math.min(count, this.#ahead);
+    this.#ahead -= told;
+    this.#credit(count - told);
+  }
+
+  /** What has come counts as read, so that the end comes through although nobody reads. */
+  #hurry(): void {
+    const early = Math.min(this.#received, this.#freeUntil) - this.#credited;
+    if (early <= 0) return;
+    this.#ahead += early;
+    this.#credit(early);
+  }
+
+  #credit(count: number): void {
+    if (count === 0) return;
+    this.#credited += count;
+    this.#port.consumed(count);
   }
 
   #finish(outcome: Outcome): void {
@@ -270,30 +307,4 @@ class Gate {
       else reject(error);
     }
   }
-}
-
-/** Rejects with ABORTED as soon as the signal says so, also where `promise` fails of it. */
-export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  if (signal.aborted) {
-    // Nobody waits for it any more.
-    promise.catch(() => undefined);
-    throw aborted(signal);
-  }
-  let onAbort: (() => void) | undefined;
-  const abort = new Promise<never>((_, reject) => {
-    onAbort = () => reject(aborted(signal));
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, abort]);
-  } catch (error) {
-    throw signal.aborted ? aborted(signal) : error;
-  } finally {
-    if (onAbort !== undefined) signal.removeEventListener("abort", onAbort);
-  }
-}
-
-export function aborted(signal: AbortSignal): MeshError {
-  return new MeshError("ABORTED", "the caller's signal ended the call", { cause: signal.reason });
 }

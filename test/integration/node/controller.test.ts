@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { Readable } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createNode, type MeshNode } from "receptor-mesh";
+import { createNode, type MeshNode, type Response } from "receptor-mesh";
 import { until, within } from "../../support/mesh.ts";
 import { failure, inState, isWell, LocalMesh, SOON, texts, watchMemory } from "./meshes.ts";
 
@@ -17,6 +18,10 @@ const TALK = `{
       await new Promise((_, reject) => context.signal.addEventListener("abort", () => reject(context.signal.reason)));
     },
     headers: async (input, context) => ({ ...context.headers, sender: context.sender }),
+    async *pour() {
+      const { Readable } = await import("node:stream");
+      yield Readable.from((function* () { for (;;) yield Buffer.alloc(65536); })());
+    },
     async *spill() { for (let n = 0; n < 64; n++) yield "x".repeat(40_000); },
   },
 }`;
@@ -110,7 +115,34 @@ describe("Work.cancel", () => {
   });
 });
 
+describe("Work.cancel of a download that nobody reads on", () => {
+  test("ends it at once, and tells who reads it", async () => {
+    const work = await controller.send("worker", "talk:pour");
+    const { value: response } = await work[Symbol.asyncIterator]().next();
+    const body = (response as Response).stream();
+    await once(body, "readable");
+    // Time for the worker to write until it is held back.
+    await wait(300);
+    await within(work.cancel(), SOON, "the cancel is answered");
+    await expect(body.toArray()).rejects.toMatchObject({ code: "STREAM_INCOMPLETE" });
+    await failure(work.result(), "CANCELLED");
+    await isWell(controller, worker);
+  });
+});
+
 describe("options.signal", () => {
+  test("may be one for any number of calls, without a warning", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    const { signal } = new AbortController();
+    const works = await Promise.all(Array.from({ length: 30 }, () => controller.send("worker", "talk:wait", "", { signal })));
+    await Promise.all(works.map((work) => work.cancel()));
+    await new Promise(setImmediate);
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
+  });
+
   test("aborted before: nothing is sent", async () => {
     await failure(controller.send("worker", "echo:run", "x", { signal: AbortSignal.abort() }), "ABORTED");
     expect(controller.status().work).toEqual([]);
