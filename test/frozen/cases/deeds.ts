@@ -22,9 +22,20 @@ interface Situation {
   deed(net: Net, hearer: Peer): unknown;
 }
 
+/** A message of `a` that has to wait at `x`. */
+function waits(net: Net, a: Peer, durable = false): MessageId {
+  net.via.set("a>b", "x");
+  net.cut.add("x>b");
+  return a.send("b", { durable });
+}
+
 function released(net: Net): unknown {
   net.routes({ open: ["x>b"] });
   net.run(10);
+  return lastNotice(net);
+}
+
+function lastNotice(net: Net): unknown {
   const notice = net.over("x>a", FRAME.notice).at(-1);
   return notice === undefined ? undefined : decodeNotice(notice.frame.subarray(ROUTED_HEADER)).type;
 }
@@ -49,11 +60,7 @@ const SITUATIONS: readonly Situation[] = [
     kind: FRAME.custody,
     value: "released",
     nodes: ["a", "x", "b"],
-    prepare: (net, a) => {
-      net.via.set("a>b", "x");
-      net.cut.add("x>b");
-      return a.send("b");
-    },
+    prepare: (net, a) => waits(net, a),
     hearer: "x",
     deed: released,
   },
@@ -65,9 +72,7 @@ const SITUATIONS: readonly Situation[] = [
     nodes: ["a", "x", "b"],
     prepare: (net, a) => {
       a.believes = { life: 0 };
-      net.via.set("a>b", "x");
-      net.cut.add("x>b");
-      return a.send("b");
+      return waits(net, a);
     },
     hearer: "x",
     deed: released,
@@ -80,17 +85,27 @@ const SITUATIONS: readonly Situation[] = [
     value: "parked",
     nodes: ["a", "x", "b"],
     prepare: (net, a) => {
-      net.via.set("a>b", "x");
-      net.cut.add("x>b");
-      const id = a.send("b");
+      const id = waits(net, a);
       net.run(6_000);
       return id;
     },
     hearer: "x",
-    deed: (net) => {
-      const notice = net.over("x>a", FRAME.notice).at(-1);
-      return notice === undefined ? undefined : decodeNotice(notice.frame.subarray(ROUTED_HEADER)).type;
+    deed: lastNotice,
+  },
+  {
+    name: "custody-asked-of-copies",
+    means: "the origin asks where a message waits of which it has sent other copies, and leaves it to nobody",
+    kind: FRAME.custody,
+    flag: FLAG.resent,
+    value: "parked",
+    nodes: ["a", "x", "b"],
+    prepare: (net, a) => {
+      const id = waits(net, a, true);
+      net.run(6_000);
+      return id;
     },
+    hearer: "x",
+    deed: lastNotice,
   },
   {
     name: "attach",
