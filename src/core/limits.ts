@@ -28,7 +28,7 @@ export const LIMITS = {
   hops: 32,
   /** Nodes that one mesh may have. */
   nodes: 10_000,
-  linksPerNode: 256,
+  linksPerNode: 1_024,
   advertisement: 32 * KiB,
   /** Output bytes that wait on one link before what feeds it is paused. */
   linkQueueHigh: 1 * MiB,

@@ -7,6 +7,8 @@ import type { Slab, SlabPool } from "./slab.ts";
 
 /** Memory that waiting frames may pin, where old frames keep slabs that are nearly empty. */
 const FOOTPRINT_MAX = 2 * LIMITS.linkQueueMax;
+/** Bodies of link frames from this size on go out as they are: a flood has one for a thousand links. */
+const DIRECT = 2_048;
 
 /**
  * The output of one link. While the port takes bytes, frames are copied one behind the other into a slab, which leaves in one write at
@@ -57,11 +59,12 @@ export class Outbox {
     return true;
   }
 
-  /** Writes a link frame; false: dropped. */
+  /** Writes a link frame; false: dropped. `body` must not change afterwards. */
   pushLink(kind: number, flags: number, body: Uint8Array): boolean {
     const length = LINK_HEADER + body.length;
+    if (body.length >= DIRECT && !this.#blocked && this.queuedBytes + length <= limitOf(kind)) return this.#pushDirect(kind, flags, body);
     // Most such frames are the first after a while, when nothing is queued and there is no slab.
-    if (this.#slab === undefined && this.#inFlight === 0 && !this.#blocked) this.#open(length);
+    if (this.#slab === undefined && this.#inFlight === 0 && !this.#blocked) this.#openSmall(length);
     const at = this.#at;
     if (this.#blocked || at + length > this.#room) return this.#pushSlow(kind, linkFrame(kind, flags, body), 0, length);
     const slab = this.#slab as Slab;
@@ -101,6 +104,28 @@ export class Outbox {
     this.#lanes.clear();
     this.#retire();
     this.#at = this.#written;
+  }
+
+  /** The header from a slab, the body as it is. */
+  #pushDirect(kind: number, flags: number, body: Uint8Array): boolean {
+    if (this.#at + LINK_HEADER > this.#room) {
+      this.#write();
+      this.#retire();
+      if (this.#ended || this.#blocked) return this.#pushSlow(kind, linkFrame(kind, flags, body), 0, LINK_HEADER + body.length);
+      this.#openSmall(LINK_HEADER);
+    }
+    writeLinkHeader((this.#slab as Slab).view, this.#at, LINK_HEADER + body.length, kind, flags);
+    this.#at += LINK_HEADER;
+    this.#write();
+    if (this.#ended) return false;
+    // A port that is full takes what it is given all the same: between the header and its body nothing may come.
+    this.#inFlight += body.length;
+    this.#writing = true;
+    const full = !this.#port.write(body, () => this.#left(undefined, body.length));
+    this.#writing = false;
+    if (full) this.#blocked = true;
+    this.#settle();
+    return true;
   }
 
   #pushSlow(kind: number, bytes: Uint8Array, start: number, end: number): boolean {
@@ -151,8 +176,16 @@ export class Outbox {
   }
 
   #open(length: number): void {
-    this.#slab = this.#pool.take(length);
-    this.#room = this.#slab.bytes.length;
+    this.#begin(this.#pool.take(length));
+  }
+
+  #openSmall(length: number): void {
+    this.#begin(this.#pool.takeSmall(length));
+  }
+
+  #begin(slab: Slab): void {
+    this.#slab = slab;
+    this.#room = slab.bytes.length;
     this.#at = 0;
     this.#written = 0;
   }
@@ -180,12 +213,12 @@ export class Outbox {
     if (full) this.#blocked = true;
   }
 
-  /** `bytes` of `slab` have left the port. */
-  #left(slab: Slab, bytes: number): void {
+  /** `bytes` of `slab`, or of a body without one, have left the port. */
+  #left(slab: Slab | undefined, bytes: number): void {
     this.#inFlight -= bytes;
-    slab.release();
+    slab?.release();
     // An idle link holds no slab.
-    if (slab === this.#slab && this.#at === this.#written) this.#retire();
+    if (slab !== undefined && slab === this.#slab && this.#at === this.#written) this.#retire();
     // Who is told that there is room may send at once, and must not do so in the middle of a write.
     if (!this.#writing) this.#settle();
   }

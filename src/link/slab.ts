@@ -1,5 +1,8 @@
 /** Bytes of one pooled slab: as much as the largest frame, and what one write carries at most. */
 export const SLAB_BYTES = 65_536;
+/** Bytes of a small one: for the few link frames that a tick has for each of many links. */
+const SMALL_BYTES = 1_024;
+const KEEP_SMALL = 1_024;
 
 /** A buffer with a count of those who still need it; the last to let go gives it back to its pool. */
 export class Slab {
@@ -31,6 +34,7 @@ export class Slab {
 /** Slabs that the links of one node share: taken lazily, so that a thousand idle links hold none. */
 export class SlabPool {
   readonly #free: Slab[] = [];
+  readonly #small: Slab[] = [];
   readonly #keep: number;
   readonly #size: number;
   #out = 0;
@@ -56,9 +60,20 @@ export class SlabPool {
     return slab;
   }
 
+  /** The same for a few bytes. */
+  takeSmall(length: number): Slab {
+    if (length > SMALL_BYTES) return this.take(length);
+    this.#out++;
+    const slab = this.#small.pop();
+    if (slab === undefined) return new Slab(SMALL_BYTES, this);
+    slab.hold();
+    return slab;
+  }
+
   /** For slabs, when their last user let go. */
   give(slab: Slab): void {
     this.#out--;
+    if (slab.bytes.length === SMALL_BYTES && this.#small.length < KEEP_SMALL) return void this.#small.push(slab);
     if (slab.bytes.length === this.#size && this.#free.length < this.#keep) this.#free.push(slab);
   }
 }

@@ -99,9 +99,9 @@ const CUT: Readonly<Record<string, { readonly send: () => Uint8Array; readonly c
   "an advertisement with more links than a node may have": {
     send: () => {
       const raw = encodeAdvertisement(
-        advertisement("hostile", { links: Array.from({ length: 256 }, (_, i) => ({ peer: nodeId(`n${i}`), cost: 1 })) }),
+        advertisement("hostile", { links: Array.from({ length: LIMITS.linksPerNode }, (_, i) => ({ peer: nodeId(`n${i}`), cost: 1 })) }),
       );
-      new DataView(raw.buffer).setUint16(45 + "hostile".length, 300);
+      new DataView(raw.buffer).setUint16(45 + "hostile".length, LIMITS.linksPerNode + 1);
       return batch(raw);
     },
     code: "PROTOCOL_ERROR",

@@ -210,6 +210,39 @@ describe("LinkSession output", () => {
     expect(slabs.out * SLAB_BYTES).toBeLessThan(2.1 * LIMITS.linkQueueMax);
   });
 
+  it("writes a large body of a link frame as it is, without a copy, in its place", () => {
+    const pair = new Pair().start();
+    const body = Uint8Array.from({ length: 10 * KiB }, (_, i) => i % 251);
+    send(pair.a, routed(FRAME.message, 1));
+    pair.a.session.sendLink(FRAME.advertisements, body);
+    send(pair.a, routed(FRAME.message, 2));
+    pair.a.flush(pair.now);
+    expect(pair.a.port.queue.map(({ bytes }) => bytes)).toContain(body);
+    expect(pair.a.session.queuedBytes).toBe(pair.a.port.pending);
+    pair.settle();
+    expect(kinds(pair.b)).toEqual([FRAME.message, FRAME.advertisements, FRAME.message]);
+    expect(pair.b.frames[1]?.bytes).toEqual(body);
+    expect(pair.a.session.queuedBytes).toBe(0);
+  });
+
+  it("lets nothing come between a header and its body, though the header fills the port", () => {
+    const pair = new Pair().start();
+    pair.a.port.capacity = 4;
+    pair.a.session.sendLink(FRAME.advertisements, new Uint8Array(10 * KiB).fill(7));
+    send(pair.a, routed(FRAME.message, 1));
+    pair.a.session.sendLink(FRAME.digest, new Uint8Array(10 * KiB).fill(8));
+    pair.settle();
+    expect(kinds(pair.b).toSorted()).toEqual([FRAME.advertisements, FRAME.digest, FRAME.message].toSorted());
+    expect(pair.b.frames.find(({ kind }) => kind === FRAME.digest)?.bytes).toEqual(new Uint8Array(10 * KiB).fill(8));
+  });
+
+  it("takes little memory for the few bytes of a tick that go to each of many links", () => {
+    const pair = new Pair().start();
+    pair.a.session.sendLink(FRAME.digest, new Uint8Array(100));
+    pair.a.flush(pair.now);
+    expect(pair.a.port.queue.map(({ bytes }) => bytes.buffer.byteLength)).toEqual([1_024]);
+  });
+
   it("uses a slab on for many small writes, also while earlier ones are with the port", () => {
     const slabs = new SlabPool();
     const pair = new Pair({ slabs }).start();

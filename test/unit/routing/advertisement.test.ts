@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isMeshError } from "../../../src/core/errors.ts";
+import { LIMITS } from "../../../src/core/limits.ts";
 import { nodeId } from "../../../src/core/ids.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
 import { type Advertisement, decodeAdvertisement, encodeAdvertisement } from "../../../src/wire/advertisement.ts";
@@ -110,7 +111,7 @@ describe("encodeAdvertisement", () => {
       actions: Array.from({ length: 30 }, (_unused, j) => `action-${j}`),
     }));
     expect(() => encodeAdvertisement({ ...PLAIN, plugins })).toThrow(expect.objectContaining({ code: "TOO_LARGE" }));
-    const links = Array.from({ length: 257 }, (_, i) => ({ peer: nodeId(`n${i}`), cost: 1 }));
+    const links = Array.from({ length: LIMITS.linksPerNode + 1 }, (_, i) => ({ peer: nodeId(`n${i}`), cost: 1 }));
     expect(() => encodeAdvertisement({ ...PLAIN, links })).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
   });
 });
