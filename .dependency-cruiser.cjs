@@ -9,9 +9,11 @@ const rooms = {
   transports: ["core"],
   storage: ["core", "wire"],
   plugin: ["core", "work"],
-  config: ["core"],
+  // For the names of the files that a node's identity is in.
+  config: ["core", "identity"],
   telemetry: ["core"],
-  node: ["core", "wire", "link", "routing", "delivery", "work", "transports", "storage", "plugin", "config", "telemetry"],
+  identity: ["core"],
+  node: ["core", "wire", "link", "routing", "delivery", "work", "transports", "storage", "plugin", "config", "telemetry", "identity"],
   // core is how a command names errors and exit statuses; everything else reaches it through node.
   cli: ["core", "node", "config"],
 };
@@ -34,6 +36,8 @@ const packages = {
   "prom-client": "telemetry",
   ws: "transports",
   "proxy-from-env": "transports",
+  "@peculiar/x509": "identity",
+  "reflect-metadata": "identity",
   zod: "config",
   yaml: "config",
 };

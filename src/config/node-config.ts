@@ -33,6 +33,8 @@ export interface TlsConfig {
   readonly cert?: string;
   readonly key?: string;
   readonly ca?: string;
+  /** Where certificates name their node: mesh, none, or uri:, dns: or cn: with `{node}` in it. Default mesh, where there is a `ca`. */
+  readonly identity?: string;
 }
 
 export interface WebSocketConfig {
@@ -54,7 +56,7 @@ export interface NodeConfig {
   readonly dataDir: string | undefined;
   /** Carries nothing for others. */
   readonly leaf: boolean;
-  /** Default: only tcp://127.0.0.1:8888. */
+  /** Default: only tcp://127.0.0.1:8888; with the certificate of a mesh tls://0.0.0.0:8888. */
   readonly listen: readonly string[];
   readonly peers: readonly string[];
   /** Allows listeners beyond loopback without a certificate. */
@@ -73,6 +75,8 @@ export interface NodeConfig {
 }
 
 export const DEFAULT_LISTEN = "tcp://127.0.0.1:8888";
+/** That of a node with the certificate of a mesh, which lets in nobody else. */
+export const DEFAULT_SECURE_LISTEN = "tls://0.0.0.0:8888";
 
 /** What holds where nothing else was said. */
 export const DEFAULTS: NodeConfig = freeze({

@@ -38,8 +38,15 @@ export interface NodeOptions {
   readonly http?: string | undefined;
   /** A pino logger, or how to log on stdout. Default: nothing is logged. */
   readonly log?: Logger | { readonly level?: LogLevel | undefined; readonly format?: LogFormat | undefined } | undefined;
-  /** Paths of PEM files. */
-  readonly tls?: { readonly cert?: string | undefined; readonly key?: string | undefined; readonly ca?: string | undefined } | undefined;
+  /** Paths of PEM files, and where certificates name their node. Default: the certificate of a mesh, where the data folder has one. */
+  readonly tls?:
+    | {
+        readonly cert?: string | undefined;
+        readonly key?: string | undefined;
+        readonly ca?: string | undefined;
+        readonly identity?: string | undefined;
+      }
+    | undefined;
   readonly websocket?: { readonly headers?: Readonly<Record<string, string>> | undefined } | undefined;
 }
 
@@ -56,7 +63,9 @@ export function resolveOptions(options: NodeOptions = {}, checkUrl?: CheckUrl): 
   const { value, problems } = check(optionsSchema, { ...options, log }, KEYS, () => ({ file: "" }), checkUrl);
   refuse(problems);
   const { id, groups, dataDir, leaf, extraPlugins, ...rest } = value ?? {};
-  const tls = Object.fromEntries(Object.entries(rest.tls ?? {}).map(([key, path]) => [key, path === undefined ? path : resolve(path)]));
+  const tls = Object.fromEntries(
+    Object.entries(rest.tls ?? {}).map(([key, text]) => [key, text === undefined || key === "identity" ? text : resolve(text)]),
+  );
   if ((tls["cert"] === undefined) !== (tls["key"] === undefined))
     refuse([{ file: "", message: "tls needs both cert and key, or neither" }]);
   const node = { id, groups, dataDir: dataDir === undefined ? undefined : resolve(dataDir), leaf };

@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { DEFAULTS, freeze, type NodeConfig, type PluginsConfig, type TlsConfig } from "./node-config.ts";
+import { identityFiles } from "../identity/files.ts";
+import { DEFAULT_SECURE_LISTEN, DEFAULTS, freeze, type NodeConfig, type PluginsConfig, type TlsConfig } from "./node-config.ts";
 import { configInvalid } from "./problems.ts";
 import type { FileConfig } from "./schema.ts";
 import { PATHS, SETTINGS } from "./settings.ts";
@@ -57,15 +59,18 @@ export function withDefaults(
   extraPlugins: readonly string[],
   dataDir: (id: string | undefined) => string | undefined,
 ): NodeConfig {
-  const { node = {}, work = {}, store = {}, log = {}, tls = {}, websocket = {} } = said;
+  const { node = {}, work = {}, store = {}, log = {}, websocket = {} } = said;
+  const folder = node.dataDir ?? dataDir(node.id);
+  const member = said.tls?.cert === undefined && said.tls?.ca === undefined && folder !== undefined ? memberFiles(folder) : undefined;
+  const tls = { ...member, ...said.tls };
   // With certificates there is something to guard, so only what was named runs.
   const plugins: PluginsConfig = said.plugins ?? (tls.cert === undefined ? DEFAULTS.plugins : {});
   return freeze({
     id: node.id,
     groups: [...new Set(node.groups)],
-    dataDir: node.dataDir ?? dataDir(node.id),
+    dataDir: folder,
     leaf: node.leaf ?? DEFAULTS.leaf,
-    listen: [...(said.listen ?? DEFAULTS.listen)],
+    listen: [...(said.listen ?? (member === undefined ? DEFAULTS.listen : [DEFAULT_SECURE_LISTEN]))],
     peers: [...new Set(said.peers)],
     insecure: said.insecure ?? DEFAULTS.insecure,
     work: { ...DEFAULTS.work, ...defined(work) },
@@ -77,6 +82,12 @@ export function withDefaults(
     tls: defined(tls),
     websocket: { headers: { ...websocket.headers } },
   });
+}
+
+/** The certificate of a mesh in the data folder, where the node has joined one. */
+function memberFiles(dataDir: string): TlsConfig | undefined {
+  const { certificate, key, authority } = identityFiles(dataDir);
+  return existsSync(certificate) ? { cert: certificate, key, ca: authority } : undefined;
 }
 
 type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };

@@ -38,6 +38,9 @@ const hostPort = z
   .string()
   .regex(/^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):\d{1,5}$/, aHostPort)
   .refine((text) => Number(text.slice(text.lastIndexOf(":") + 1)) <= 65_535, { error: "a port is at most 65535" });
+const identityRule = z.string().regex(/^(mesh|none|(uri|dns|cn):[^{}]*\{node\}[^{}]*)$/, {
+  error: "it is mesh, none, or uri:, dns: or cn: with {node} in it, such as dns:{node}.mesh.example",
+});
 const pluginName = z.string().regex(/^[a-z0-9-]{1,64}$/, { error: "a plugin's name has 1 to 64 characters of a-z 0-9 -" });
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: "it is no name of an HTTP header" });
 const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, { error: "a header's value is one line of text" });
@@ -74,6 +77,7 @@ const shared = {
     cert: path.optional().meta({ description: "PEM file, relative to this file." }),
     key: path.optional().meta({ description: "PEM file, relative to this file." }),
     ca: path.optional().meta({ description: "PEM file, relative to this file." }),
+    identity: identityRule.optional().meta({ description: "Where certificates name their node; default mesh, with a ca." }),
   }),
   websocket: z.strictObject({
     headers: z.record(headerName, headerValue).optional().meta({ description: "Sent with each WebSocket that is dialled." }),

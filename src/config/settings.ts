@@ -34,11 +34,18 @@ export const SETTINGS: readonly Setting[] = [
   { path: ["tls", "cert"], kind: "text", env: ["RECEPTOR_TLS_CERT"] },
   { path: ["tls", "key"], kind: "text", env: ["RECEPTOR_TLS_KEY"] },
   { path: ["tls", "ca"], kind: "text", env: ["RECEPTOR_TLS_CA"] },
+  { path: ["tls", "identity"], kind: "text", env: ["RECEPTOR_TLS_IDENTITY"] },
   { path: ["websocket", "headers"], kind: "text", env: [] },
 ];
 
 /** Variables that are no setting of the configuration but mean something. */
-export const OTHER_VARIABLES: readonly string[] = ["RECEPTOR_CONFIG", "RECEPTOR_PLUGINS", "RECEPTOR_PLUGIN", "RECEPTOR_DEBUG"];
+export const OTHER_VARIABLES: readonly string[] = [
+  "RECEPTOR_CONFIG",
+  "RECEPTOR_PLUGINS",
+  "RECEPTOR_PLUGIN",
+  "RECEPTOR_DEBUG",
+  "RECEPTOR_TOKEN",
+];
 
 /** Settings whose text is the path of a file or a folder. */
 export const PATHS: ReadonlySet<string> = new Set(["node.dataDir", "tls.cert", "tls.key", "tls.ca"]);

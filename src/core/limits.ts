@@ -11,6 +11,8 @@ export const LIMITS = {
   frame: 32 * KiB + 8 * KiB,
   /** A frame from a peer that has not greeted yet. */
   greetingFrame: 4 * KiB,
+  /** What a machine that wants to join says before it has a certificate. */
+  enrolment: 4 * KiB,
   /** Payload carried in the message itself; larger ones travel as streams. */
   inlinePayload: 16 * KiB,
   /** One record of a response stream; larger responses travel as several. */

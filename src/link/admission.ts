@@ -99,6 +99,11 @@ export function judgeIdentity(local: Greeting, peer: Greeting, address: string, 
       error: new MeshError("CONNECT_FAILED", `${address} leads back to this node itself`, { data: { self: true } }),
     };
   }
+  // Before all that would make this node leave: that is for who proves its id.
+  if (expected !== undefined && peer.node !== expected) {
+    const message = `${address} calls itself "${peer.node}", and may only be "${expected}"`;
+    return { type: "refuse", error: new MeshError("DENIED", message, { data: { node: peer.node, expected } }) };
+  }
   if (peer.node === local.node) {
     const error = duplicateNode(local.node, address);
     if ((peer.uptime ?? 0) <= (local.uptime ?? 0)) return { type: "refuse", error };
@@ -107,10 +112,6 @@ export function judgeIdentity(local: Greeting, peer: Greeting, address: string, 
       type: "refuse",
       error: new MeshError("DENIED", `a younger node has the id "${local.node}" here`, { data: { node: local.node } }),
     };
-  }
-  if (expected !== undefined && peer.node !== expected) {
-    const message = `${address} is "${peer.node}", not "${expected}"`;
-    return { type: "refuse", error: new MeshError("DENIED", message, { data: { node: peer.node, expected } }) };
   }
   return { type: "admit" };
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { NodeOptions } from "../config/options.ts";
 import { MeshError } from "../core/errors.ts";
 import type { MeshNode } from "./api.ts";
@@ -22,7 +21,7 @@ export async function connectMesh(options: ConnectOptions): Promise<MeshNode> {
     failed = () => resolve("failed");
   });
   const node = await createNode(
-    { ...options.config, id: `cli-${randomBytes(6).toString("hex")}`, listen: [], peers: options.peers, plugins: {} },
+    { ...options.config, listen: [], peers: options.peers, plugins: {} },
     {
       ephemeral: true,
       onPeerFailed: (url, error) => {

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { NodeConfig } from "../config/node-config.ts";
 import { type NodeOptions, resolveOptions } from "../config/options.ts";
 import { MeshError, toMeshError } from "../core/errors.ts";
+import { type NodeId, nodeId } from "../core/ids.ts";
 import type { Logger } from "../core/log.ts";
 import { ResourceStack } from "../core/resources.ts";
+import { shortLivedId } from "../identity/names.ts";
 import type { PluginDefinition } from "../plugin/definition.ts";
 import { PluginHost } from "../plugin/host.ts";
 import { removeHolder, writeHolder } from "../storage/holder.ts";
@@ -29,6 +30,7 @@ import { meshPlugin } from "./mesh-plugin.ts";
 import { resolveNodeId } from "./node-id.ts";
 import { NodePlugins } from "./node-plugins.ts";
 import { realEnvironment } from "./real-environment.ts";
+import { checkOwnNames, checkPeer, openSecurity, plainWarnings, type Security } from "./security.ts";
 import { Sender } from "./sender.ts";
 import { StrangerLog } from "./stranger-log.ts";
 import { VERSION } from "./version.ts";
@@ -54,7 +56,7 @@ export interface CreateExtra {
 
 /**
  * Starts a node; resolves when it listens. Rejects with CONFIG_INVALID, INSECURE_LISTEN, LISTEN_FAILED, DATA_DIR_IN_USE, STORE_FULL,
- * STORE_CORRUPT; what was opened until then is closed.
+ * STORE_CORRUPT, CERTIFICATE_INVALID; what was opened until then is closed.
  */
 export async function createNode(options: NodeOptions = {}, extra: CreateExtra = {}): Promise<MeshNode> {
   const resources = new ResourceStack();
@@ -73,10 +75,15 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   const urls = config.listen.map((text) => parseMeshUrl(text, bare));
   for (const url of urls) checkListener(url, config.insecure);
   const log = extra.log ?? adoptLogger(options.log) ?? createLogger(config.log);
+  const security = await openSecurity(config, log);
+  const peers = config.peers.map((text) => parseMeshUrl(text, bare));
+  for (const url of peers) checkPeer(url, security, config.insecure);
 
+  const ephemeral = extra.ephemeral ?? false;
   const dataDir = await prepareDataDir(config.dataDir, resources);
-  const store = await openStore(dataDir, extra.ephemeral === true, log, resources);
-  const id = await resolveNodeId(config.id, dataDir);
+  const store = await openStore(dataDir, ephemeral, log, resources);
+  const id = config.id === undefined && ephemeral ? commandId(security) : await resolveNodeId(config.id ?? security.node, dataDir);
+  checkOwnNames(security, config, id, ephemeral);
   const forgetful = await hasLost(store);
   const life = await new Promise<Life>((resolve, reject) =>
     beginLife(
@@ -91,10 +98,12 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     resources.defer(() => removeHolder(dataDir));
   }
 
-  const transports = extra.transports ?? createTransports({ tls: readTls(config), ws: { headers: config.websocket.headers } });
+  const transports = extra.transports ?? createTransports({ tls: security.tls, ws: { headers: config.websocket.headers } });
   const events = new Emitter<MeshEvent>();
   const metrics = new Metrics({ node: id, version: VERSION });
   const warnings = new Map<string, string>();
+  let certificateWarnings = security.warnings;
+  for (const warning of plainWarnings(security, urls)) warnings.set(warning, warning);
   const troubles = new Map<string, string>();
   if (config.insecure && urls.some((url) => !isLoopback(url.host) && (url.scheme === "tcp" || url.scheme === "ws"))) {
     warnings.set("insecure", "this node listens beyond loopback without certificates: whoever reaches it may run work here");
@@ -144,7 +153,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
       version: VERSION,
       groups: config.groups,
       leaf: config.leaf,
-      ephemeral: extra.ephemeral ?? false,
+      ephemeral,
       store: { maxMessages: config.store.maxMessages, maxBytes: config.store.maxBytes },
       retention: config.work.retention,
     },
@@ -184,7 +193,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     config,
     dataDir,
     log,
-    discover: extra.ephemeral !== true,
+    discover: !ephemeral,
     builtin: meshPlugin({ node: () => node, engine: () => engine, version: VERSION, dataDir }),
     definitions: extra.definitions ?? [],
     host: worker.host,
@@ -208,19 +217,31 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     changes,
     log,
     version: VERSION,
-    warnings: () => [...warnings.values(), ...storeWarnings(store), ...lossWarnings(store, metrics.counts)],
+    warnings: () => [...warnings.values(), ...certificateWarnings, ...storeWarnings(store), ...lossWarnings(store, metrics.counts)],
     secureByDefault: secure,
     ttl: config.store.ttl,
     openListener: (url) =>
       openListener(url, engine, transports, resources, {
         insecure: config.insecure,
         log,
+        onRefused: (error, remote) => {
+          metrics.counts.linksRefused++;
+          strangers.add(error.code, { remote, error: error.message });
+        },
         onTrouble: (at, error) =>
           error === undefined ? warnings.delete(`accept ${at}`) : warnings.set(`accept ${at}`, `${at}: ${error.message}`),
       }),
     reload: async () => {
       const next = (await extra.reconfigure?.()) ?? config;
-      transports.replaceTls(readTls(next));
+      const renewed = await openSecurity(next, log);
+      if (renewed.node !== security.node) {
+        throw new MeshError(
+          "CERTIFICATE_INVALID",
+          `the new certificate is for ${renewed.node ?? "no node"}, and this node is ${id}: restart it`,
+        );
+      }
+      transports.replaceTls(renewed.tls);
+      certificateWarnings = renewed.warnings;
       await plugins.reload(next);
     },
     close: async (drain) => {
@@ -238,16 +259,10 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   return node;
 }
 
-function readTls(config: NodeConfig): { cert?: string; key?: string; ca?: string } {
-  const read = (path: string | undefined, name: string): Record<string, string> => {
-    if (path === undefined) return {};
-    try {
-      return { [name]: readFileSync(path, "utf8") };
-    } catch (cause) {
-      throw new MeshError("CONFIG_INVALID", `tls.${name}: ${path} cannot be read`, { cause });
-    }
-  };
-  return { ...read(config.tls.cert, "cert"), ...read(config.tls.key, "key"), ...read(config.tls.ca, "ca") };
+/** The name of one command: with a certificate it begins with the name in that. */
+function commandId({ node }: Security): NodeId {
+  const random = randomBytes(6).toString("hex");
+  return nodeId(node === undefined ? `cli-${random}` : shortLivedId(node, random));
 }
 
 /** The engine and the sender know each other; the sender comes second. */

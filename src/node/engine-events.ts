@@ -1,4 +1,5 @@
 import type { MeshError } from "../core/errors.ts";
+import { isShortLivedId } from "../identity/names.ts";
 import type { Logger } from "../core/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { MeshEvent } from "./api.ts";
@@ -39,7 +40,7 @@ export function engineEvents({
   return {
     onNode: (type, id) => {
       // A command that comes and goes is no news.
-      const level = engine().routing.advertisement(id)?.ephemeral === true || id.startsWith("cli-") ? "debug" : "info";
+      const level = engine().routing.advertisement(id)?.ephemeral === true || isShortLivedId(id) ? "debug" : "info";
       log[level]({ event: type, peer: id }, type === "node-up" ? "node up" : "node down");
       events.emit({ type, node: id });
       changes.tell();

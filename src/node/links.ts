@@ -13,6 +13,7 @@ import type { Agenda } from "./agenda.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import type { Environment } from "./environment.ts";
 import type { Link } from "./link.ts";
+import { mayCallItself } from "../identity/names.ts";
 import { Peer } from "./peer.ts";
 
 export interface LinksHandlers {
@@ -226,7 +227,12 @@ export class Links {
 
   #judge(link: Link, greeting: Greeting): MeshError | undefined | "later" {
     if (!isNodeId(greeting.node)) return new MeshError("PROTOCOL_ERROR", "the peer's id is no node id");
-    const identity = judgeIdentity(this.#greeting(link.cost), greeting, link.pipe.remote, { chosen: isChosen(link) });
+    const { certified, remote } = link.pipe;
+    const misnamed = certified !== undefined && !mayCallItself(certified, greeting.node, greeting.ephemeral);
+    const identity = judgeIdentity(this.#greeting(link.cost), greeting, remote, {
+      chosen: isChosen(link),
+      ...(misnamed ? { expected: certified } : {}),
+    });
     if (identity.type === "leave") this.#handlers.onFatal(identity.error);
     if (identity.type !== "admit") {
       if (identity.error.data["self"] === true) link.configured?.giveUp();
@@ -322,5 +328,5 @@ export class Links {
 
 /** Whether this node dialled the peer, or saw its certificate: what anybody may say who dials in is no reason to leave the mesh. */
 function isChosen(link: Link): boolean {
-  return link.direction === "out" || link.pipe.secure;
+  return link.direction === "out" || link.pipe.certified !== undefined;
 }

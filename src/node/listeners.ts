@@ -9,6 +9,8 @@ export interface ListenerOptions {
   /** Listeners beyond loopback are allowed without a certificate. */
   readonly insecure: boolean;
   readonly log: Logger;
+  /** A connection was closed for what its certificate lacks. */
+  onRefused(error: MeshError, remote: string): void;
   /** Accepting has trouble, or works again. */
   onTrouble(url: string, error: MeshError | undefined): void;
 }
@@ -34,6 +36,7 @@ export async function openListener(
   checkListener(url, options.insecure);
   const listener = await transports.listen(url, {
     admit: (host) => engine.links.admits(host),
+    onRefused: (error, remote) => options.onRefused(error, remote),
     onTurnedAway: () => engine.links.turnedAway(),
     onPipe: (pipe) => engine.accept(pipe, formatMeshUrl(url), url.cost),
     onTrouble: (error) => {

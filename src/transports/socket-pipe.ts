@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { MeshError } from "../core/errors.ts";
+import type { NodeId } from "../core/ids.ts";
 import { lostError } from "./errors.ts";
 import type { Inlet } from "./inlet.ts";
 import type { Pipe, PipeHandlers } from "./transport.ts";
@@ -14,6 +15,7 @@ export interface PipeFacts {
   readonly remote: string;
   readonly remoteHost: string;
   readonly secure: boolean;
+  readonly certified?: NodeId | undefined;
 }
 
 /** A pipe over a TCP or TLS socket. The socket's chunks come through `inlet`; see `tcp.ts` and `tls.ts` for who feeds it. */
@@ -21,6 +23,8 @@ export class SocketPipe implements Pipe {
   readonly remote: string;
   readonly remoteHost: string;
   readonly secure: boolean;
+  /** Set by who dialled, once the handshake is over. */
+  certified: NodeId | undefined;
   readonly #socket: Socket;
   readonly #inlet: Inlet;
   #error: MeshError | undefined;
@@ -32,6 +36,7 @@ export class SocketPipe implements Pipe {
     this.remote = facts.remote;
     this.remoteHost = facts.remoteHost;
     this.secure = facts.secure;
+    this.certified = facts.certified;
     this.#socket = socket;
     this.#inlet = inlet;
     socket.pause();

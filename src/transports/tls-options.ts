@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
+import type { X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import { MeshError } from "../core/errors.ts";
+import type { NodeId } from "../core/ids.ts";
 
 /** Certificates in PEM. */
 export interface TlsOptions {
@@ -11,6 +13,22 @@ export interface TlsOptions {
   readonly ca?: string | Buffer;
   /** Whether a dialled host must be named by its certificate. Default true; false where something else proves who it is. */
   readonly verifyHost?: boolean;
+  /**
+   * The node that the other end's certificate names; undefined: its names do not count. A MeshError that it throws ends the connection.
+   * Needs a `ca`.
+   */
+  readonly nodeOf?: (certificate: X509Certificate) => NodeId | undefined;
+  /** What listeners answer to who has no certificate yet. */
+  readonly asks?: Asks;
+}
+
+/** One question and one answer over TLS, in a conversation that ALPN names. */
+export interface Asks {
+  readonly protocol: string;
+  /** The longest question, in bytes. */
+  readonly limit: number;
+  /** Undefined: hang up without a word. */
+  answer(question: Uint8Array, remoteHost: string): Promise<Uint8Array | undefined>;
 }
 
 export interface TlsFiles {

@@ -1,9 +1,12 @@
+import { constants } from "node:crypto";
 import { isIP, type OnReadOpts, type Socket } from "node:net";
 import { type ConnectionOptions, connect, createServer, type Server, type TLSSocket } from "node:tls";
-import { MeshError } from "../core/errors.ts";
+import { MeshError, toMeshError } from "../core/errors.ts";
+import type { NodeId } from "../core/ids.ts";
 import { TIMES } from "../core/limits.ts";
 import { listenTcp, remoteFacts } from "./accept.ts";
 import { feedFromEvents } from "./adopt.ts";
+import { answerAsk } from "./ask.ts";
 import { bounded, socketReady } from "./dial.ts";
 import { Handshakes } from "./handshakes.ts";
 import { Inlet } from "./inlet.ts";
@@ -52,19 +55,21 @@ export class TlsTransport implements Transport {
   dial(url: MeshUrl, options: DialOptions): Promise<Pipe> {
     return bounded(url, options, async (signal) => {
       const inlet = new Inlet();
-      const socket = connectTls(url, this.#settings.current, { onread: inlet.onread });
+      const tls = this.#settings.current;
+      const socket = connectTls(url, tls, { onread: inlet.onread });
       const pipe = new SocketPipe(socket, inlet, { remote: formatMeshUrl(url), remoteHost: url.host, secure: true });
       await socketReady(socket, "secureConnect", signal);
+      pipe.certified = certifiedNode(socket, tls);
       return pipe;
     });
   }
 
   listen(url: MeshUrl, handlers: ListenHandlers): Promise<Listener> {
     const handshakes = new Handshakes();
-    return listenTls(url, handlers, this.#settings, handshakes, (socket) => {
+    return listenTls(url, handlers, this.#settings, handshakes, (socket, certified) => {
       handshakes.established(socket);
       const inlet = new Inlet();
-      handlers.onPipe(new SocketPipe(feedFromEvents(socket, inlet), inlet, { ...remoteFacts(url, socket), secure: true }));
+      handlers.onPipe(new SocketPipe(feedFromEvents(socket, inlet), inlet, { ...remoteFacts(url, socket), secure: true, certified }));
     });
   }
 }
@@ -82,22 +87,38 @@ export function connectTls(url: MeshUrl, tls: TlsOptions, over: { readonly socke
   return connect(options).setNoDelay(true);
 }
 
+/** The node that the certificate of the other end names; undefined where names do not count. Ends the connection where it throws. */
+export function certifiedNode(socket: TLSSocket, { nodeOf }: TlsOptions): NodeId | undefined {
+  if (nodeOf === undefined) return undefined;
+  const certificate = socket.getPeerX509Certificate();
+  try {
+    if (certificate !== undefined) return nodeOf(certificate);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+  socket.destroy();
+  throw new MeshError("CERTIFICATE_INVALID", "the other end has shown no certificate");
+}
+
+type OnSecure = (socket: TLSSocket, certified: NodeId | undefined) => void;
+
 /** Accepts TCP, then TLS, then calls `onSecure`, who ends the socket's handshake. Rejects with LISTEN_FAILED. */
 export async function listenTls(
   url: MeshUrl,
   handlers: ListenHandlers,
   settings: TlsSettings,
   handshakes: Handshakes,
-  onSecure: (socket: TLSSocket) => void,
+  onSecure: OnSecure,
 ): Promise<Listener> {
-  let server = serverOf(url, settings.current).on("secureConnection", onSecure);
+  let server = serverOf(url, settings.current, handlers, onSecure);
   const listener = await listenTcp(url, handlers, {
     handshakes,
     // Not listening itself, the TLS server is replaced as a whole when the certificates change.
     onSocket: (socket) => server.emit("connection", socket),
   });
   const stopWatching = settings.onChange((options) => {
-    server = serverOf(url, options).on("secureConnection", onSecure);
+    server = serverOf(url, options, handlers, onSecure);
   });
   return {
     url: listener.url,
@@ -108,10 +129,43 @@ export async function listenTls(
   };
 }
 
-function serverOf(url: MeshUrl, options: TlsOptions): Server {
+function serverOf(url: MeshUrl, options: TlsOptions, handlers: ListenHandlers, onSecure: OnSecure): Server {
   if (options.cert === undefined) {
     throw new MeshError("LISTEN_FAILED", `cannot listen on ${formatMeshUrl(url)}: it needs a certificate, so give one and its key`);
   }
   const mutual = options.ca !== undefined;
-  return createServer({ ...contextOptions(options), requestCert: mutual, rejectUnauthorized: mutual, handshakeTimeout: TIMES.greeting });
+  const { asks } = options;
+  const server = createServer({
+    ...contextOptions(options),
+    requestCert: mutual,
+    // Who asks to be let in has no certificate yet; all others are looked at below.
+    rejectUnauthorized: mutual && asks === undefined,
+    // A session that is taken up again shows no certificate, and Node would take it for one that did.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+    handshakeTimeout: TIMES.greeting,
+    ...(asks !== undefined && {
+      ALPNCallback: ({ protocols }: { readonly protocols: readonly string[] }) =>
+        protocols.includes(asks.protocol) ? asks.protocol : protocols[0],
+    }),
+  });
+  return server.on("secureConnection", (socket) => {
+    if (asks !== undefined && socket.alpnProtocol === asks.protocol) return answerAsk(socket, asks, remoteFacts(url, socket).remoteHost);
+    const { remote } = remoteFacts(url, socket);
+    try {
+      if (mutual && !isAuthorized(socket)) throw unauthorized(socket);
+      onSecure(socket, certifiedNode(socket, options));
+    } catch (error) {
+      socket.destroy();
+      handlers.onRefused?.(toMeshError(error), remote);
+    }
+  });
+}
+
+function isAuthorized(socket: TLSSocket): boolean {
+  return socket.authorized && !socket.isSessionReused() && socket.getPeerX509Certificate() !== undefined;
+}
+
+function unauthorized({ authorizationError }: TLSSocket): MeshError {
+  const reason = typeof authorizationError === "string" ? authorizationError : authorizationError?.message;
+  return new MeshError("CERTIFICATE_INVALID", "the other end has no certificate of the authority", { data: { reason: reason ?? "none" } });
 }

@@ -1,4 +1,5 @@
 import type { MeshError } from "../core/errors.ts";
+import type { NodeId } from "../core/ids.ts";
 import type { Millis } from "../core/instant.ts";
 import type { MeshUrl } from "./url.ts";
 
@@ -19,6 +20,8 @@ export interface Pipe {
   /** The other end's host, without a port, for limits per address. */
   readonly remoteHost: string;
   readonly secure: boolean;
+  /** The node that the other end's certificate names; undefined where nothing proves who it is. */
+  readonly certified?: NodeId | undefined;
   /** Starts the flow of data; to be called once. Until then nothing is read. */
   open(handlers: PipeHandlers): void;
   /**
@@ -53,6 +56,8 @@ export interface ListenHandlers {
   onTrouble?(error: MeshError | undefined): void;
   /** Whether one more connection from this host may come; where false it is closed at once, before anything is read. */
   admit?(remoteHost: string): boolean;
+  /** One was closed after its handshake, for what its certificate lacks. `remote` as in Pipe. */
+  onRefused?(error: MeshError, remote: string): void;
   /** One was closed at once, as too many have not shown who they are. */
   onTurnedAway?(): void;
 }

@@ -1,5 +1,6 @@
 import { WebSocket } from "ws";
 import { MeshError } from "../core/errors.ts";
+import type { NodeId } from "../core/ids.ts";
 import { lostError } from "./errors.ts";
 import { Inlet } from "./inlet.ts";
 import { CLOSE_MS, HIGH_WATER, type PipeFacts } from "./socket-pipe.ts";
@@ -18,6 +19,7 @@ export class WsPipe implements Pipe {
   readonly remote: string;
   readonly remoteHost: string;
   readonly secure: boolean;
+  readonly certified: NodeId | undefined;
   readonly #ws: WebSocket;
   readonly #inlet = new Inlet();
   #error: MeshError | undefined;
@@ -31,6 +33,7 @@ export class WsPipe implements Pipe {
     this.remote = facts.remote;
     this.remoteHost = facts.remoteHost;
     this.secure = facts.secure;
+    this.certified = facts.certified;
     this.#ws = ws;
     if (ws.readyState === WebSocket.OPEN) ws.pause();
     else ws.once("open", () => ws.pause());

@@ -130,7 +130,7 @@ describe("tls://", () => {
 
   async function credentials(name: string, from = authority): Promise<void> {
     const folder = join(mesh.folder, `tls-${name}`);
-    const { cert, key } = await from.issue(name);
+    const { cert, key } = await from.issue(name, { days: 15 });
     mkdirSync(folder, { recursive: true });
     for (const [file, text] of [
       ["cert", cert],
@@ -139,7 +139,7 @@ describe("tls://", () => {
     ] as const)
       writeFileSync(join(folder, `${file}.pem`), text, { mode: 0o600 });
     const paths = ["cert", "key", "ca"].map((file) => `${file}: tls-${name}/${file}.pem`).join(", ");
-    writeFileSync(join(mesh.folder, `${name}.yaml`), `tls: { ${paths} }\n`);
+    writeFileSync(join(mesh.folder, `${name}.yaml`), `tls: { ${paths}, identity: "cn:{node}" }\n`);
   }
 
   const secured = (...args: readonly string[]) => mesh.run([...args, "--config", join(mesh.folder, "command.yaml"), "--peer", url]);

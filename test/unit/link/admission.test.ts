@@ -84,9 +84,14 @@ describe("judgeIdentity", () => {
     expect(identity).toMatchObject({ type: "refuse", error: { code: "CONNECT_FAILED", data: { self: true } } });
   });
 
-  it("refuses an unexpected id", () => {
+  it("refuses an unexpected id, before all else that its name could do", () => {
     const identity = judgeIdentity(local, greetingOf("gamma"), "tcp://x:1", { chosen: true, expected: beta });
     expect(identity).toMatchObject({ type: "refuse", error: { code: "DENIED", data: { node: "gamma", expected: "beta" } } });
+    const older = greetingOf("alpha", { instance: "f".repeat(32), uptime: 1e9 });
+    expect(judgeIdentity(local, older, "tcp://x:1", { chosen: true, expected: beta })).toMatchObject({
+      type: "refuse",
+      error: { code: "DENIED", data: { node: "alpha", expected: "beta" } },
+    });
   });
 
   it("sends the later of two with one id away, and names the other's address", () => {

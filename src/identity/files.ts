@@ -1,0 +1,99 @@
+import { chmod, mkdir, open, readFile, rename, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { MeshError } from "../core/errors.ts";
+
+/** What a data folder holds of a node's identity. */
+export interface IdentityFiles {
+  readonly folder: string;
+  /** The node's certificate, and after it the authority's. */
+  readonly certificate: string;
+  readonly key: string;
+  readonly authority: string;
+  /** Where there is one, the node may sign. */
+  readonly authorityKey: string;
+  readonly tokens: string;
+  readonly issued: string;
+}
+
+export function identityFiles(dataDir: string): IdentityFiles {
+  const folder = join(dataDir, "identity");
+  return {
+    folder,
+    certificate: join(folder, "node.crt"),
+    key: join(folder, "node.key"),
+    authority: join(folder, "ca.crt"),
+    authorityKey: join(folder, "ca.key"),
+    tokens: join(folder, "tokens"),
+    issued: join(folder, "issued"),
+  };
+}
+
+/** Undefined where there is no such file. Rejects with CONFIG_INVALID. */
+export async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return undefined;
+    throw new MeshError("CONFIG_INVALID", `${path} cannot be read: ${codeOf(cause)}`, { cause });
+  }
+}
+
+/** The same for a key; rejects with CONFIG_INVALID where others than its owner may read or change it. */
+export async function readKeyIfThere(path: string): Promise<string | undefined> {
+  const text = await readIfThere(path);
+  if (text !== undefined) await checkPrivate(path);
+  return text;
+}
+
+/** Rejects with CONFIG_INVALID where others than the owner may read or change the file. */
+export async function checkPrivate(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const { mode } = await stat(path);
+  if ((mode & 0o077) === 0) return;
+  throw new MeshError("CONFIG_INVALID", `${path} holds a private key and is open to other users: chmod 600 ${path}`, { data: { path } });
+}
+
+/** Writes a file that only its owner may read: whole and on disk, or not at all. Rejects with CONFIG_INVALID. */
+export async function writePrivate(path: string, text: string): Promise<void> {
+  try {
+    await makePrivateFolder(dirname(path));
+    const draft = `${path}.new`;
+    const file = await open(draft, "w", 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await chmod(draft, 0o600);
+    await rename(draft, path);
+  } catch (cause) {
+    throw new MeshError("CONFIG_INVALID", `${path} cannot be written: ${codeOf(cause)}`, { cause });
+  }
+}
+
+/** Writes a file that must not be there yet; false: it is. Rejects with CONFIG_INVALID. */
+export async function createPrivate(path: string, text: string): Promise<boolean> {
+  try {
+    await makePrivateFolder(dirname(path));
+    const file = await open(path, "wx", 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    return true;
+  } catch (cause) {
+    if (codeOf(cause) === "EEXIST") return false;
+    throw new MeshError("CONFIG_INVALID", `${path} cannot be written: ${codeOf(cause)}`, { cause });
+  }
+}
+
+async function makePrivateFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+}
+
+function codeOf(thrown: unknown): string {
+  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : String(thrown);
+}

@@ -1,0 +1,30 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { NodeId } from "../core/ids.ts";
+import { hashOfKey, readCertificate } from "./certificate.ts";
+import { readIfThere, writePrivate } from "./files.ts";
+import type { Owner } from "./judge.ts";
+
+/** The certificates that a signer has issued: the newest one of each id, in a file named by the hash of the id. */
+export class Ledger {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async ownerOf(node: NodeId): Promise<Owner | undefined> {
+    const pem = await readIfThere(this.#path(node));
+    if (pem === undefined) return undefined;
+    const certificate = readCertificate(pem, this.#path(node));
+    return { key: hashOfKey(certificate), until: Date.parse(certificate.validTo) };
+  }
+
+  async note(node: NodeId, certificate: string): Promise<void> {
+    await writePrivate(this.#path(node), certificate);
+  }
+
+  #path(node: NodeId): string {
+    return join(this.#folder, `${createHash("sha256").update(node).digest("hex").slice(0, 32)}.crt`);
+  }
+}
