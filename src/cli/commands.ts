@@ -1,4 +1,5 @@
 import { LOG_FORMATS, LOG_LEVELS } from "../config/node-config.ts";
+import { MEMBER_COMMANDS } from "./member-commands.ts";
 import type { CommandSpec, OptionSpec, PositionalSpec } from "./spec.ts";
 
 const PEER: OptionSpec = {
@@ -15,7 +16,7 @@ const CONFIG: OptionSpec = {
 };
 
 const timeout = (summary: string): OptionSpec => ({ type: "text", value: "SECONDS", summary });
-const mesh = { peer: PEER, config: CONFIG };
+const mesh = { peer: PEER, config: CONFIG, "data-dir": { ...DATA_DIR, summary: "data folder whose certificate is shown to the mesh" } };
 const NODE: PositionalSpec = { name: "node", summary: "id of a node", required: true };
 
 /** Options of every command. */
@@ -31,9 +32,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "run a node until SIGTERM or SIGINT",
     options: {
       id: { type: "text", alias: "i", value: "ID", summary: "its name in the mesh; default: one that it makes and keeps" },
-      listen: { type: "list", alias: "l", value: "URL", summary: "where to listen; default tcp://127.0.0.1:8888" },
+      listen: {
+        type: "list",
+        alias: "l",
+        value: "URL",
+        summary: "where to listen; default tcp://127.0.0.1:8888, tls://0.0.0.0:8888 for a member of a secure mesh",
+      },
       "no-listen": { type: "flag", summary: "listen nowhere" },
       peer: { type: "list", alias: "p", value: "URL", summary: "node to dial, for as long as it runs" },
+      token: { type: "text", value: "TOKEN", summary: "join token of a mesh, or @FILE with one; not needed again once it has joined" },
       group: { type: "list", alias: "g", value: "NAME", summary: "group to be a member of" },
       "data-dir": { ...DATA_DIR, summary: "where messages, identity and plugins are kept" },
       config: { ...CONFIG, alias: "c" },
@@ -48,6 +55,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     examples: [
       ["node --id edge-1 --peer tcp://10.0.0.1:8888 --group web", "run a node that joins the mesh at 10.0.0.1"],
+      ["node --peer 10.0.0.1 --token @token.txt", "join the secure mesh that the token is for"],
       ["node --id hub --listen tcp://127.0.0.1:0 --log-format json", "let the system choose the port; the ready line says which"],
     ],
     load: async () => (await import("./node.ts")).run,
@@ -164,7 +172,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       {
         name: "list",
         summary: "what this node can do",
-        options: { "data-dir": DATA_DIR, ...mesh },
+        options: { ...mesh, "data-dir": DATA_DIR },
         examples: [["plugin list --data-dir ./data", "what is installed there"]],
         load: async () => (await import("./plugin.ts")).list,
       },
@@ -172,7 +180,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         name: "add",
         summary: "install a plugin with npm into the node's plugin folder",
         positionals: [{ name: "spec", summary: "what npm install takes: a name, name@version, a path, a URL", required: true }],
-        options: { "data-dir": DATA_DIR, "allow-scripts": { type: "flag", summary: "let npm run the packages' install scripts" }, ...mesh },
+        options: { ...mesh, "data-dir": DATA_DIR, "allow-scripts": { type: "flag", summary: "let npm run the packages' install scripts" } },
         examples: [["plugin add ./my-plugin --data-dir ./data", "install a plugin from a folder"]],
         load: async () => (await import("./plugin.ts")).add,
       },
@@ -180,12 +188,13 @@ export const COMMANDS: readonly CommandSpec[] = [
         name: "remove",
         summary: "remove a plugin",
         positionals: [{ name: "name", summary: "name of the plugin or of its package", required: true }],
-        options: { "data-dir": DATA_DIR, ...mesh },
+        options: { ...mesh, "data-dir": DATA_DIR },
         examples: [["plugin remove my-plugin", "remove it"]],
         load: async () => (await import("./plugin.ts")).remove,
       },
     ],
   },
+  ...MEMBER_COMMANDS,
   {
     name: "config",
     summary: "check, show and describe the configuration",
@@ -217,7 +226,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "doctor",
     summary: "find what is wrong here, and how to mend it",
-    options: { "data-dir": DATA_DIR, ...mesh },
+    options: { ...mesh, "data-dir": DATA_DIR },
     examples: [["doctor", "check this machine, the configuration and the peers"]],
     load: async () => (await import("./doctor.ts")).run,
   },

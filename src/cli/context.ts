@@ -4,6 +4,7 @@ import type { LogConfig, NodeConfig, TlsConfig, WebSocketConfig } from "../confi
 import type { MeshError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
 import type { MeshNode } from "../node/api.ts";
+import type * as membership from "../node/membership.ts";
 import type { Output } from "./output.ts";
 
 export interface ConnectOptions {
@@ -36,6 +37,11 @@ export interface MeshAddress {
   readonly port: number;
 }
 
+export type Membership = Pick<
+  typeof membership,
+  "makeMesh" | "makeToken" | "listTokens" | "revokeToken" | "describeCertificate" | "checkCertificate" | "join"
+>;
+
 /** What commands use of the rest of the product; tests put their own in its place. */
 export interface Services {
   /** Joins the mesh as a short-lived node. Rejects with UNREACHABLE_MESH. */
@@ -48,6 +54,8 @@ export interface Services {
   describeHolder(folder: string): Promise<{ readonly pid: number; readonly node: string } | undefined>;
   /** Whether the address can be listened on now; else why not. */
   probeListen(host: string, port: number): Promise<string | undefined>;
+  /** Making and joining secure meshes. */
+  membership(): Promise<Membership>;
   /** The version of npm; rejects where there is none. */
   npmVersion(): Promise<string>;
   installPlugin(

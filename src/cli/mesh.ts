@@ -1,6 +1,9 @@
+import { resolve } from "node:path";
+import { defaultDataDir } from "../config/data-dir.ts";
+import { memberFiles } from "../config/member-files.ts";
 import { findConfigFile } from "../config/find.ts";
 import { splitList } from "../config/split-list.ts";
-import { DEFAULT_LISTEN } from "../config/node-config.ts";
+import { DEFAULT_LISTEN, type TlsConfig } from "../config/node-config.ts";
 import type { ResolvedConfig } from "../config/load.ts";
 import { MeshError, toMeshError } from "../core/errors.ts";
 import { isNodeId } from "../core/ids.ts";
@@ -29,13 +32,29 @@ export function namedPeers(args: Arguments, { env }: Pick<Context, "env">): read
 export async function connection(args: Arguments, context: Context): Promise<ConnectOptions> {
   const config = (await ownConfig(args, context))?.config;
   const named = namedPeers(args, context);
-  const peers = [named, config?.peers ?? []].find((list) => list.length > 0) ?? [DEFAULT_LISTEN];
+  const tls =
+    memberTls(args, context) ?? config?.tls ?? memberFiles(defaultDataDir(context.env["RECEPTOR_NODE_ID"] || undefined, context.env));
+  const here = tls?.cert === undefined ? DEFAULT_LISTEN : DEFAULT_LISTEN.replace("tcp:", "tls:");
+  const peers = [named, config?.peers ?? []].find((list) => list.length > 0) ?? [here];
   if (named.length > 0) {
     const parse = await context.services.parseUrl();
     for (const url of named) parse(url);
   }
-  const settings = config === undefined ? {} : { config: { tls: config.tls, websocket: config.websocket } };
-  return { peers, ...settings };
+  // Who names plain peers alone means a plain mesh, which has no use for the certificate of another.
+  const shown = peers.every((url) => PLAIN.test(url)) ? undefined : tls;
+  if (shown === undefined && config === undefined) return { peers };
+  return {
+    peers,
+    config: { ...(shown === undefined ? {} : { tls: shown }), ...(config === undefined ? {} : { websocket: config.websocket }) },
+  };
+}
+
+const PLAIN = /^(tcp|ws|rnp|receptor):\/\//i;
+
+/** The certificate in the data folder that was named, by --data-dir or RECEPTOR_DATA_DIR. */
+function memberTls(args: Arguments, { env, cwd }: Context): TlsConfig | undefined {
+  const named = args.text("data-dir") ?? (env["RECEPTOR_DATA_DIR"] || undefined);
+  return named === undefined ? undefined : memberFiles(resolve(cwd, named));
 }
 
 /** Joins the mesh, does something there, and leaves nothing behind. */

@@ -1,5 +1,7 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { loadConfig, type ResolvedConfig } from "../config/load.ts";
-import { EXIT, type MeshError } from "../core/errors.ts";
+import { EXIT, MeshError } from "../core/errors.ts";
 import type { MeshNode } from "../node/api.ts";
 import { type Arguments, usage } from "./arguments.ts";
 import type { Context } from "./context.ts";
@@ -13,11 +15,22 @@ const FLAGS = ["no-listen", "insecure", "leaf"] as const;
 export async function run(args: Arguments, context: Context): Promise<number> {
   const { services, signal, out } = context;
   const drain = args.seconds("drain") ?? DRAIN;
-  const { config } = await resolveConfig(args, context);
+  let { config } = await resolveConfig(args, context);
   const level = out.quiet && config.log.level !== "silent" ? "error" : config.log.level;
   const log = await services.createLogger({ ...config.log, level });
   // Programs wait for the ready line, whatever else is logged.
   const announce = out.quiet || level === "silent" ? log : await services.createLogger({ ...config.log, level: "info" });
+
+  const token = await tokenOf(args, context);
+  if (token !== undefined) {
+    const { join } = await services.membership();
+    const { mesh, node, asked } = await join({ config, token, signal, sleep: context.sleep });
+    log.info(
+      { event: asked ? "joined" : "member", mesh, node },
+      asked ? "joined the mesh" : "the node is a member already: the token is not used",
+    );
+    config = (await resolveConfig(args, context)).config;
+  }
 
   let fatal: MeshError | undefined;
   let stop: () => void = () => {};
@@ -41,6 +54,17 @@ export async function run(args: Arguments, context: Context): Promise<number> {
   await node.close({ drain: fatal === undefined ? drain : 0 });
   if (fatal !== undefined) throw fatal;
   return EXIT.done;
+}
+
+/** --token, else RECEPTOR_TOKEN; `@FILE` stands for what is in it, so that no list of processes shows it. */
+async function tokenOf(args: Arguments, { env, cwd }: Context): Promise<string | undefined> {
+  const given = args.text("token") ?? (env["RECEPTOR_TOKEN"] || undefined);
+  if (given === undefined || !given.startsWith("@")) return given;
+  try {
+    return await readFile(resolve(cwd, given.slice(1)), "utf8");
+  } catch (cause) {
+    throw new MeshError("INVALID_ARGUMENT", `the file of the join token, ${given.slice(1)}, cannot be read`, { cause });
+  }
 }
 
 async function reload(

@@ -1,6 +1,5 @@
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { identityFiles } from "../identity/files.ts";
+import { memberFiles } from "./member-files.ts";
 import { DEFAULT_SECURE_LISTEN, DEFAULTS, freeze, type NodeConfig, type PluginsConfig, type TlsConfig } from "./node-config.ts";
 import { configInvalid } from "./problems.ts";
 import type { FileConfig } from "./schema.ts";
@@ -82,12 +81,6 @@ export function withDefaults(
     tls: defined(tls),
     websocket: { headers: { ...websocket.headers } },
   });
-}
-
-/** The certificate of a mesh in the data folder, where the node has joined one. */
-function memberFiles(dataDir: string): TlsConfig | undefined {
-  const { certificate, key, authority } = identityFiles(dataDir);
-  return existsSync(certificate) ? { cert: certificate, key, ca: authority } : undefined;
 }
 
 type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };

@@ -37,17 +37,21 @@ const CERTIFICATE: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired: renew it",
   CERT_NOT_YET_VALID: "its certificate is not valid yet: check the clocks of both machines",
   CERT_REVOKED: "its certificate was revoked",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed: give its authority as `ca`",
-  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is from an authority that is not trusted here: give that as `ca`",
-  UNABLE_TO_GET_ISSUER_CERT: "its certificate is from an authority that is not trusted here: give that as `ca`",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate is from an authority that is not trusted here: give that as `ca`",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is from an authority that is not trusted here: give that as `ca`",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed: join its mesh with a token, or give its authority as `ca`",
+  SELF_SIGNED_CERT_IN_CHAIN:
+    "its certificate is from an authority that is not trusted here: join its mesh with a token, or give that as `ca`",
+  UNABLE_TO_GET_ISSUER_CERT:
+    "its certificate is from an authority that is not trusted here: join its mesh with a token, or give that as `ca`",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    "its certificate is from an authority that is not trusted here: join its mesh with a token, or give that as `ca`",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    "its certificate is from an authority that is not trusted here: join its mesh with a token, or give that as `ca`",
   CERT_SIGNATURE_FAILURE: "its certificate is not signed by the authority that it names",
   CERT_UNTRUSTED: "its certificate is not trusted",
   INVALID_CA: "its certificate was issued by one that may not issue any",
   INVALID_PURPOSE: "its certificate is not meant for this use",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host name",
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "it requires a certificate of this node: give `cert` and `key`",
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: "it requires a certificate of this node: join its mesh with a token, or give `cert` and `key`",
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: "it does not trust the authority of this node's certificate",
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: "this node's certificate has expired: renew it",
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: "it does not accept this node's certificate",

@@ -221,7 +221,9 @@ describe("commands", () => {
       expect(command, line).toBeDefined();
       const inner = command?.commands?.find((candidate) => candidate.name === second);
       if (command?.commands !== undefined) expect(inner, line).toBeDefined();
-      const spec = inner ?? command;
+      const innermost = inner?.commands?.find((candidate) => candidate.name === rest[0]);
+      if (inner?.commands !== undefined) expect(innermost, line).toBeDefined();
+      const spec = innermost ?? inner ?? command;
       const options = new Set(Object.keys({ ...GLOBAL_OPTIONS, ...spec?.options }));
       for (const word of [second ?? "", ...rest].filter((candidate) => candidate.startsWith("--"))) {
         expect(options, line).toContain(word.slice(2).split("=")[0]);

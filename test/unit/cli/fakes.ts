@@ -82,6 +82,7 @@ export async function cli(argv: readonly string[], setup: Setup = {}): Promise<R
     installPlugin: unused("installPlugin"),
     removePlugin: unused("removePlugin"),
     listInstalled: unused("listInstalled"),
+    membership: unused("membership"),
     ...setup.services,
   };
   const context: Context = {

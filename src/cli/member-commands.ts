@@ -1,0 +1,91 @@
+import type { CommandSpec, OptionSpec } from "./spec.ts";
+
+const FOLDER: Readonly<Record<string, OptionSpec>> = {
+  "data-dir": { type: "text", alias: "d", value: "DIR", summary: "data folder of the node" },
+  config: { type: "text", alias: "c", value: "FILE", summary: "configuration file" },
+};
+
+const TOKEN: Readonly<Record<string, OptionSpec>> = {
+  uses: { type: "text", value: "N", summary: "how many nodes it lets in" },
+  expires: { type: "text", value: "SECONDS", summary: "how long it holds, such as 1h or 2d; default 1h" },
+};
+
+/** Making a mesh, and letting others in. */
+export const MEMBER_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "mesh",
+    summary: "make a secure mesh, and let others in",
+    examples: [["mesh init", "make a mesh on its first machine"]],
+    commands: [
+      {
+        name: "init",
+        summary: "make a mesh with this node as its first, and print a join token",
+        options: {
+          id: { type: "text", alias: "i", value: "ID", summary: "its name in the mesh; default: one that it makes and keeps" },
+          ...FOLDER,
+          uses: { type: "text", value: "N", summary: "how many nodes the token lets in; default 10" },
+          expires: { type: "text", value: "SECONDS", summary: "how long the token holds, such as 1h or 2d; default 1h" },
+        },
+        examples: [["mesh init --data-dir ./data", "make a mesh; what it prints lets other machines in"]],
+        load: async () => (await import("./member.ts")).init,
+      },
+      {
+        name: "token",
+        summary: "join tokens of the node that made the mesh",
+        examples: [["mesh token create --uses 3", "let in three nodes"]],
+        commands: [
+          {
+            name: "create",
+            summary: "make a join token and print it",
+            options: {
+              ...TOKEN,
+              uses: { type: "text", value: "N", summary: "how many nodes it lets in; default 1" },
+              id: { type: "list", alias: "i", value: "PATTERN", summary: "id that it lets in, * for any characters; default any" },
+              group: { type: "list", alias: "g", value: "PATTERN", summary: "group that those may be in; default any" },
+              replace: { type: "flag", summary: "its ids may be taken from nodes that have them" },
+              ...FOLDER,
+            },
+            examples: [["mesh token create --id 'edge-*' --uses 20 --expires 1d", "let in twenty nodes with such ids, for a day"]],
+            load: async () => (await import("./member.ts")).createToken,
+          },
+          {
+            name: "list",
+            summary: "join tokens, and whom they have let in",
+            options: FOLDER,
+            examples: [["mesh token list", "each token, never its secret"]],
+            load: async () => (await import("./member.ts")).listTokens,
+          },
+          {
+            name: "revoke",
+            summary: "make a join token worthless; who has used it stays in",
+            positionals: [{ name: "token", summary: "its id, as the list shows it", required: true }],
+            options: FOLDER,
+            examples: [["mesh token revoke 1f0c8a2b3d4e5f60", "this token lets nobody in any more"]],
+            load: async () => (await import("./member.ts")).revokeToken,
+          },
+        ],
+      },
+    ],
+  },
+  {
+    name: "cert",
+    summary: "this node's certificate",
+    examples: [["cert show", "what it says, and until when it holds"]],
+    commands: [
+      {
+        name: "show",
+        summary: "what it says, and until when it holds",
+        options: FOLDER,
+        examples: [["cert show --data-dir ./data", "the certificate in that folder"]],
+        load: async () => (await import("./member.ts")).showCertificate,
+      },
+      {
+        name: "check",
+        summary: "whether a node can start with it",
+        options: FOLDER,
+        examples: [["cert check", "exit status 78, and why, if not"]],
+        load: async () => (await import("./member.ts")).checkCertificate,
+      },
+    ],
+  },
+];
