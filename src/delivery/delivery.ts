@@ -3,7 +3,7 @@ import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
 import { decodeAcknowledgements, readOffset } from "../wire/acknowledgement.ts";
-import { FLAG, FRAME, OFFSET, ROUTED_HEADER, readRoutedHeader } from "../wire/frame.ts";
+import { FLAG, FRAME, OFFSET, ROUTED_HEADER, readRoutedHeader, word } from "../wire/frame.ts";
 import { readMessageId } from "../wire/message-id.ts";
 import { decodeError, decodeNotice, decodeReceipt } from "../wire/outcome.ts";
 import { AckQueue } from "./ack-queue.ts";
@@ -14,7 +14,8 @@ import { CHUNK_AT, Frames } from "./frames.ts";
 import { MessageIds, type RandomBytes } from "./message-ids.ts";
 import { Origin } from "./origin.ts";
 import { Outbox } from "./outbox.ts";
-import { type Parked, ParkQueue, type ParkLimits } from "./park-queue.ts";
+import { ParkQueue, type ParkLimits } from "./park-queue.ts";
+import type { Parked } from "./parked.ts";
 import type { DeliveryPort, DestinationEvents, DiskEvents, OriginEvents, ParkEvents } from "./ports.ts";
 import { Relay, sourceOf } from "./relay.ts";
 import { StoreClock } from "./store-clock.ts";
@@ -72,7 +73,7 @@ export class Delivery {
     this.#deletions = new Deletions(port);
     const disk = { port, clock: this.#storeClock, deletions: this.#deletions, events: handlers.disk };
     this.#outbox = new Outbox(disk);
-    this.park = new ParkQueue(disk, handlers.park, options.park);
+    this.park = new ParkQueue(disk, handlers.park, options.park, () => word(options.randomBytes(4), 0));
     this.echo = new Echo(options.self, frames, handlers.echo.facts);
     this.#onEchoReply = handlers.echo.onReply;
     this.relay = new Relay(options, { port, frames, park: this.park, echo: this.echo });
@@ -161,7 +162,7 @@ export class Delivery {
   /** Throws away a message that waits here; its origin is told CANCELLED. */
   purge(parked: Parked): void {
     const error = new MeshError("CANCELLED", `the message was purged at ${this.#id}, where it waited`, { data: { where: this.#id } });
-    this.park.remove(parked);
+    if (!this.park.remove(parked.id)) return;
     if (this.#isOwn(parked)) this.origin.onLostHere(parked, error);
     else this.relay.lost(parked, error);
   }
@@ -172,6 +173,7 @@ export class Delivery {
     this.destination.flush(now);
     this.origin.flush(now);
     this.#acks.flush();
+    this.park.flush();
   }
 
   nextWake(): Instant | undefined {

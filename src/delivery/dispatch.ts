@@ -8,7 +8,8 @@ import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
 import type { Frames } from "./frames.ts";
 import { type Conversation, GRACE, noRoute, RESEND, ttlField } from "./origin-conversation.ts";
 import type { Outbox } from "./outbox.ts";
-import type { Parked, ParkQueue } from "./park-queue.ts";
+import type { ParkQueue } from "./park-queue.ts";
+import type { Parked } from "./parked.ts";
 import type { DeliveryPort, OriginEvents } from "./ports.ts";
 
 export interface DispatchRooms {
@@ -101,7 +102,7 @@ export class Dispatch {
     conversation.phase = "parked";
     conversation.parkedAt = this.#self;
     this.#timers.set(conversation.id, conversation.expiresAt + GRACE);
-    this.#park.add(now, conversation.frame, (error, parked) => {
+    const late = (error: MeshError | undefined): void => {
       if (conversation.phase !== "parked") return;
       if (error !== undefined && conversation.copies <= conversation.ended) return this.#fail(conversation, error);
       if (error !== undefined) {
@@ -110,11 +111,11 @@ export class Dispatch {
         conversation.parkedAt = undefined;
         return this.again(now, conversation);
       }
-      if (parked !== undefined) {
-        parked.custody = conversation.copies === 0;
-        this.#events.onParked(conversation.id, this.#self, conversation.expiresAt - now);
-      }
-    });
+      this.#park.setCustody(conversation.id, conversation.copies === 0);
+      this.#events.onParked(conversation.id, this.#self, conversation.expiresAt - now);
+    };
+    const refused = this.#park.add(now, conversation.frame, 0, conversation.frame.length, late);
+    if (refused !== undefined) late(refused);
   }
 
   /** Writes what changes from copy to copy into the frame. */
@@ -172,6 +173,6 @@ export class Dispatch {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     const bound = (view.getUint8(OFFSET.flags) & (FLAG.resent | FLAG.durable)) !== 0;
     if (!bound) view.setUint32(OFFSET.auxiliary, this.lifeOf(false, parked.destination));
-    if (!this.#port.transmit(frame, 0, frame.length)) this.#park.add(now, frame, () => undefined);
+    if (!this.#port.transmit(frame, 0, frame.length)) this.#park.add(now, frame, 0, frame.length, () => undefined);
   }
 }

@@ -1,8 +1,7 @@
 import type { MessageId } from "../core/ids.ts";
 import type { NodeHash } from "../core/node-hash.ts";
 import { writeOffset } from "../wire/acknowledgement.ts";
-import { FLAG, FRAME, type FrameKind, ROUTED_HEADER, writeRoutedHeader } from "../wire/frame.ts";
-import { layFrame } from "../wire/message.ts";
+import { FLAG, FRAME, type FrameKind, OFFSET, ROUTED_HEADER, writeRoutedHeader } from "../wire/frame.ts";
 import { writeMessageId } from "../wire/message-id.ts";
 import type { Chunk } from "./stream-sender.ts";
 import type { DeliveryPort } from "./ports.ts";
@@ -34,7 +33,7 @@ export class Frames {
   address(frame: Uint8Array, to: Address): void {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     this.#header(view, frame.length, to);
-    if (to.id !== undefined) writeMessageId(frame, 32, to.id);
+    if (to.id !== undefined) writeMessageId(frame, OFFSET.id, to.id);
   }
 
   /** Sends an addressed frame. */
@@ -43,24 +42,32 @@ export class Frames {
   }
 
   send(to: Address, body?: Uint8Array): boolean {
-    const frame = layFrame(body);
-    this.address(frame, to);
-    return this.transmit(frame);
+    const length = ROUTED_HEADER + (body?.length ?? 0);
+    this.#reach(length);
+    this.#header(this.#scratchView, length, to);
+    if (to.id === undefined) this.#scratch.fill(0, OFFSET.id, ROUTED_HEADER);
+    else writeMessageId(this.#scratch, OFFSET.id, to.id);
+    if (body !== undefined) this.#scratch.set(body, ROUTED_HEADER);
+    return this.#port.transmit(this.#scratch, 0, length);
   }
 
   /** Sends one chunk of a stream. */
   sendChunk(to: NodeHash, id: MessageId, chunk: Chunk, flags: number, generation: number): boolean {
     const count = chunk.to - chunk.from;
     const length = DATA_HEADER + count;
-    if (length > this.#scratch.length) {
-      this.#scratch = new Uint8Array(length);
-      this.#scratchView = new DataView(this.#scratch.buffer);
-    }
+    this.#reach(length);
     this.#header(this.#scratchView, length, { kind: FRAME.data, to, flags: flags | (chunk.fin ? FLAG.fin : 0), auxiliary: generation });
-    writeMessageId(this.#scratch, 32, id);
+    writeMessageId(this.#scratch, OFFSET.id, id);
     writeOffset(this.#scratchView, ROUTED_HEADER, chunk.offset);
     if (count > 0) this.#scratch.set(count === chunk.bytes.length ? chunk.bytes : chunk.bytes.subarray(chunk.from, chunk.to), DATA_HEADER);
     return this.#port.transmit(this.#scratch, 0, length);
+  }
+
+  /** Makes room in the scratch, which whoever transmits copies. */
+  #reach(length: number): void {
+    if (length <= this.#scratch.length) return;
+    this.#scratch = new Uint8Array(length);
+    this.#scratchView = new DataView(this.#scratch.buffer);
   }
 
   #header(view: DataView, length: number, to: Address): void {

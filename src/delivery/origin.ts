@@ -29,7 +29,8 @@ import {
   WATCH,
 } from "./origin-conversation.ts";
 import type { Outbox } from "./outbox.ts";
-import type { Parked, ParkQueue } from "./park-queue.ts";
+import type { ParkQueue } from "./park-queue.ts";
+import type { Parked } from "./parked.ts";
 import type { DeliveryPort, OriginEvents } from "./ports.ts";
 import { StreamReceiver } from "./stream-receiver.ts";
 import { StreamSender } from "./stream-sender.ts";
@@ -427,8 +428,7 @@ export class Origin {
 
   /** A copy that waits here for nothing any more. */
   #unpark(conversation: Conversation): void {
-    const waiting = this.#park.find(conversation.id);
-    if (waiting !== undefined && conversation.frame.length > 0) this.#park.remove(waiting);
+    if (conversation.frame.length > 0) this.#park.remove(conversation.id);
   }
 
   #forget(conversation: Conversation, removed?: () => void): void {

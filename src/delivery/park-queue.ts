@@ -1,12 +1,15 @@
 import { MeshError } from "../core/errors.ts";
 import type { MessageId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
-import { type NodeHash, NodeHashMap } from "../core/node-hash.ts";
-import { Heap } from "../core/heap.ts";
-import { FLAG, OFFSET } from "../wire/frame.ts";
-import { readMessageId } from "../wire/message-id.ts";
-import type { DeliveryPort, ParkEvents } from "./ports.ts";
-import { type Disk, restoreRecords, viewOf, whyNoMessage } from "./stored-records.ts";
+import type { NodeHash, NodeHashMap } from "../core/node-hash.ts";
+import { FLAG, OFFSET, word } from "../wire/frame.ts";
+import { ParkIndex } from "./park-index.ts";
+import { goneName, NOTHING, PageWriter, readPage } from "./park-page.ts";
+import { ParkRestore } from "./park-restore.ts";
+import { MARK, NONE } from "./park-table.ts";
+import { deletesOf, isLive, keyOf, type Page, ParkCursor, type Parked, type Queue, slotsOf } from "./parked.ts";
+import type { DeliveryPort, ParkEvents, RecordOperation } from "./ports.ts";
+import { type Disk, viewOf } from "./stored-records.ts";
 
 export interface ParkLimits {
   readonly messages: number;
@@ -15,100 +18,82 @@ export interface ParkLimits {
   readonly perDestination?: number;
 }
 
-/** One message that waits. */
-export interface Parked {
-  readonly id: MessageId;
-  readonly key: string;
-  readonly source: NodeHash;
-  readonly destination: NodeHash;
-  readonly size: number;
-  /** It is not the first copy that its origin has sent. */
-  readonly resent: boolean;
-  expiresAt: Instant;
-  /** Its origin has left it to this node. */
-  custody: boolean;
-  /** It is on the disk. */
-  stored: boolean;
-  gone: boolean;
-  /** Who brought other copies while it was being written. */
-  copies: Added[];
-}
+/** It is on the disk since it came at `since`, or could not be brought there. `parked` is valid during the call. */
+export type Added = (error: MeshError | undefined, parked: Parked, since: Instant) => void;
 
-/** It is on the disk, or could not be brought there. */
-type Added = (error: MeshError | undefined, parked: Parked | undefined) => void;
-
-interface Queue {
-  readonly destination: NodeHash;
-  entries: Parked[];
-  head: number;
-  live: number;
-  bytes: number;
-  draining: boolean;
-}
-
-/** Frames taken out of the store together. */
-const PAGE = 64;
+/** Bytes taken out of the store together: enough to make an fsync cheap, few beside what a link holds. */
+const GROUP_BYTES = 256 * 1024;
+/** Groups of one queue on their way out of the store: while one is being sent the next is taken out. */
+const GROUPS = 2;
 /** After trouble with the store. */
 const RETRY: Millis = 1_000;
-const PREFIX = "park/";
-/** Before the frame: the age of the store at parking, as a float. */
-const ENVELOPE = 8;
 
-/** Called with each message that leaves, as a whole frame, its remaining time to live written into it; `undefined`: the disk has lost it. */
+/**
+ * Called with each message that leaves, as a whole frame, its remaining time to live written into it; `undefined`: the disk has lost it. Both are
+ * valid during the call.
+ */
 export type Release = (parked: Parked, frame: Uint8Array | undefined) => void;
 
 /**
- * Messages that have no way onward, on disk by destination, oldest first. A message is taken out of the store before it
- * is sent on: what a restart finds here was never sent.
+ * Messages that have no way onward, on disk by destination, oldest first. What comes for one destination in one tick shares a record, a page. A
+ * message is taken out of the store before it is sent on: what a restart finds here was never sent.
  */
 export class ParkQueue {
   readonly #disk: Disk;
   readonly #port: DeliveryPort;
   readonly #events: ParkEvents;
   readonly #limits: ParkLimits;
-  readonly #queues = new NodeHashMap<Queue>();
-  readonly #byId = new Map<MessageId, Parked>();
-  readonly #expiry = new Heap<Parked>((a, b) => a.expiresAt < b.expiresAt);
-  #sequence = 0;
-  #bytes = 0;
+  readonly #index: ParkIndex;
+  readonly #restored: ParkRestore;
+  #filling: Page[] = [];
   #ready = false;
   #retryAt: Instant | undefined;
 
-  constructor(disk: Disk, events: ParkEvents, limits: ParkLimits) {
+  /** `seed`: a number that peers cannot know. */
+  constructor(disk: Disk, events: ParkEvents, limits: ParkLimits, seed: () => number) {
     this.#disk = disk;
     this.#port = disk.port;
     this.#events = events;
     this.#limits = limits;
+    this.#index = new ParkIndex(seed);
+    this.#restored = new ParkRestore(disk, this.#index);
   }
 
   get messages(): number {
-    return this.#byId.size;
+    return this.#index.messages;
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#index.bytes;
   }
 
   has(destination: NodeHash): boolean {
-    return (this.#queues.get(destination.high, destination.low)?.live ?? 0) > 0;
+    return this.#index.has(destination);
   }
 
+  /** What is known of it now. */
   find(id: MessageId): Parked | undefined {
-    return this.#byId.get(id);
+    return this.#index.find(id);
   }
 
-  *list(): Generator<Parked> {
-    for (const queue of this.#queues.values()) {
-      for (let i = queue.head; i < queue.entries.length; i++) {
-        const entry = queue.entries[i];
-        if (entry !== undefined && !entry.gone) yield entry;
-      }
-    }
+  /** What waits, as it is when it is reached; `restored`: only what waited before this life, from these sources. */
+  list(restored?: NodeHashMap<unknown>): Iterable<Parked> {
+    return this.#index.list(restored);
   }
 
-  *destinations(): Generator<{ readonly destination: NodeHash; readonly messages: number; readonly bytes: number }> {
-    for (const queue of this.#queues.values())
-      if (queue.live > 0) yield { destination: queue.destination, messages: queue.live, bytes: queue.bytes };
+  destinations(): Iterable<{ readonly destination: NodeHash; readonly messages: number; readonly bytes: number }> {
+    return this.#index.destinations();
+  }
+
+  /** Whether the origin of the message leaves it to this node. */
+  setCustody(id: MessageId, custody: boolean): void {
+    const slot = this.#index.slotOf(id);
+    if (slot !== NONE) this.#index.table.mark(slot, MARK.custody, custody);
+  }
+
+  /** Whose messages waited before this life. */
+  get restoredSources(): Iterable<NodeHash> {
+    return this.#restored.sources;
   }
 
   /** Something was stored that has a route by now: `drainAll` is to be called. */
@@ -121,94 +106,62 @@ export class ParkQueue {
    * indexed.
    */
   restore(now: Instant, done: (error: MeshError | undefined) => void): void {
-    restoreRecords(this.#disk, "parked", PREFIX, (name, value) => this.#index(now, name, value), done);
+    this.#restored.run(now, done);
   }
 
   /**
-   * Stores the frame; `done` runs when it is on disk. Refuses with STORE_FULL. A frame that waits here already counts as stored; for
-   * a copy of one that is just being stored `done` runs only where that fails.
+   * Takes the frame in `bytes[start, end)`, which `flush` writes; `done` runs when it is on disk. A frame that waits here already counts as stored, and its
+   * origin has not left it here alone; for a copy of one that is just being stored `done` runs only where that fails. Returns STORE_FULL where
+   * it may not wait.
    */
-  add(now: Instant, frame: Uint8Array, done: Added): void {
-    const view = viewOf(frame);
-    const known = this.#byId.get(readMessageId(frame, OFFSET.id));
-    if (known?.stored === true) return done(undefined, known);
-    if (known !== undefined) return void known.copies.push(done);
-    const destination = destinationOf(view);
-    const full = this.#full(destination, frame.length);
-    if (full !== undefined) return done(full, undefined);
-    const key = PREFIX + nameOf(destination, this.#sequence++);
-    const value = new Uint8Array(ENVELOPE + frame.length);
-    this.#disk.clock.use(now);
-    new DataView(value.buffer).setFloat64(0, this.#disk.clock.age(now));
-    value.set(frame, ENVELOPE);
-    const parked = this.#insert(now, key, frame, view, view.getUint32(OFFSET.ttl));
-    this.#port.records.write([{ type: "put", key, value }], (error) => {
-      if (error !== undefined) {
-        this.#drop(parked);
-        for (const each of [done, ...parked.copies]) each(error, undefined);
-        return;
-      }
-      parked.stored = true;
-      parked.copies.length = 0;
-      if (parked.gone) return;
-      this.#events.onParked(parked.id, destination);
-      done(undefined, parked);
-      // The route may have come while it was being stored.
-      if (!this.#port.hasRoute(destination.high, destination.low)) return;
-      this.#ready = true;
-      this.#port.markDirty();
-    });
+  add(now: Instant, bytes: Uint8Array, start: number, end: number, done: Added): MeshError | undefined {
+    const known = this.#index.table.find(bytes, start + OFFSET.id);
+    if (known !== NONE) {
+      this.#addKnown(now, known, done);
+      return undefined;
+    }
+    const [high, low] = [word(bytes, start + OFFSET.destination), word(bytes, start + OFFSET.destination + 4)];
+    const queue = this.#index.queues.get(high, low);
+    const full = this.#full(queue, end - start);
+    if (full !== undefined) return full;
+    const page = this.#pageFor(now, queue ?? this.#index.queue({ high, low }), end - start);
+    page.filling?.writer.push(bytes, start, end);
+    page.filling?.dones.push(done);
+    this.#index.insert(page, bytes, start, end, page.since + word(bytes, start + OFFSET.ttl), true);
+    return undefined;
   }
 
-  /** Takes messages out for a reason of its own: cancelled, purged. Returns how many bytes that freed. */
-  remove(parked: Parked): void {
-    if (parked.gone) return;
-    this.#drop(parked);
-    this.#disk.deletions.delete([parked.key], (error) => {
-      if (error !== undefined) this.#events.onTrouble(error);
-    });
+  /** Writes what was added: to be called at the end of a tick. */
+  flush(): void {
+    const pages = this.#filling;
+    if (pages.length === 0) return;
+    this.#filling = [];
+    for (const page of pages) this.#write(page);
   }
 
-  /** Sends on what waits for a destination that has a route, page by page, as long as the link has room. */
+  /** Takes a message out for a reason of its own: cancelled, purged. False: it does not wait here. */
+  remove(id: MessageId): boolean {
+    const slot = this.#index.slotOf(id);
+    const page = this.#index.table.page(slot);
+    if (page === undefined) return false;
+    this.#takeOut(page, (each) => each === slot, []);
+    return true;
+  }
+
+  /** Sends on what waits for a destination that has a route, group by group, as long as the link has room. */
   drain(destination: NodeHash, release: Release, clock: () => Instant): void {
-    const queue = this.#queues.get(destination.high, destination.low);
-    if (queue === undefined || queue.live === 0 || queue.draining) return;
-    if (!this.#port.hasRoute(destination.high, destination.low) || this.#port.congested(destination.high, destination.low)) return;
-    const page = this.#page(queue);
-    const last = page.at(-1);
-    const first = page[0];
-    if (first === undefined || last === undefined) return;
-    queue.draining = true;
-    const failed = (error: MeshError): void => {
-      queue.draining = false;
-      this.#retryAt = clock() + RETRY;
-      this.#port.markDirty();
-      this.#events.onTrouble(error);
-    };
-    // What was taken out of the middle a moment ago may still be on the disk, and what could not be read at the start is.
-    this.#port.records.scan({ from: first.key, to: `${last.key}!`, limit: Infinity }, (error, entries) => {
-      if (error !== undefined) return failed(error);
-      const frames = new Map(entries.map((entry) => [entry.key, entry.value]));
-      this.#port.records.write(
-        page.map(({ key }) => ({ type: "delete", key })),
-        (kept) => {
-          if (kept !== undefined) return failed(kept);
-          queue.draining = false;
-          for (const parked of page) this.#release(clock(), parked, frames.get(parked.key), release);
-          this.drain(destination, release, clock);
-        },
-      );
-    });
+    const queue = this.#index.queues.get(destination.high, destination.low);
+    if (queue !== undefined) this.#drain(queue, release, clock);
   }
 
   /** Tries every destination that has something waiting. */
   drainAll(release: Release, clock: () => Instant): void {
     this.#ready = false;
-    for (const queue of this.#queues.values()) if (queue.live > 0) this.drain(queue.destination, release, clock);
+    for (const queue of this.#index.queues.values()) if (queue.live > 0) this.#drain(queue, release, clock);
   }
 
   nextWake(): Instant | undefined {
-    const expiry = this.#nextExpiry();
+    const expiry = this.#index.expiry.next();
     return expiry === undefined ? this.#retryAt : Math.min(expiry, this.#retryAt ?? Infinity);
   }
 
@@ -221,155 +174,230 @@ export class ParkQueue {
     this.#port.markDirty();
   }
 
-  #nextExpiry(): Instant | undefined {
-    for (let top = this.#expiry.peek(); top !== undefined; top = this.#expiry.peek()) {
-      if (!top.gone) return top.expiresAt;
-      this.#expiry.pop();
-    }
-    return undefined;
-  }
-
-  /** Takes out what has run out of time, and reports it. */
+  /** Takes out what has run out of time, and reports it: `each` with what is valid during the call. */
   expire(now: Instant, each: (parked: Parked) => void): void {
+    const operations: RecordOperation[] = [];
     const dead: Parked[] = [];
-    for (let at = this.#nextExpiry(); at !== undefined && at <= now; at = this.#nextExpiry()) {
-      const parked = this.#expiry.pop();
-      if (parked === undefined) break;
-      this.#drop(parked);
-      dead.push(parked);
+    for (let page = this.#index.expiry.take(now); page !== undefined; page = this.#index.expiry.take(now)) {
+      this.#takeOut(page, (slot) => this.#index.table.expiresAt(slot) <= now, dead, operations);
+      let next = Infinity;
+      for (const slot of slotsOf(this.#index.table, page))
+        if (isLive(this.#index.table, page, slot)) next = Math.min(next, this.#index.table.expiresAt(slot));
+      if (next !== Infinity) this.#index.expiry.set(page, next);
     }
-    if (dead.length === 0) return;
-    this.#disk.deletions.delete(
-      dead.map(({ key }) => key),
-      (error) => {
-        if (error !== undefined) this.#events.onTrouble(error);
-      },
-    );
+    this.#withdraw(operations);
     for (const parked of dead) {
       this.#events.onExpired(parked.id, parked.destination);
       each(parked);
     }
   }
 
-  #release(now: Instant, parked: Parked, value: Uint8Array | undefined, release: Release): void {
-    if (parked.gone) return;
-    this.#drop(parked);
-    if (value === undefined || whyNoMessage(value, ENVELOPE) !== undefined || readMessageId(value, ENVELOPE + OFFSET.id) !== parked.id) {
-      this.#disk.events.onLost("parked", 1, "unreadable when there was a way onward");
-      return release(parked, undefined);
-    }
-    const frame = value.slice(ENVELOPE);
-    const view = new DataView(frame.buffer);
-    view.setUint32(OFFSET.ttl, Math.max(1, Math.floor(parked.expiresAt - now)));
-    if (parked.custody) view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) | FLAG.custody);
-    release(parked, frame);
+  #addKnown(now: Instant, slot: number, done: Added): void {
+    this.#index.table.mark(slot, MARK.custody, false);
+    const filling = this.#index.table.page(slot)?.filling;
+    if (filling === undefined) done(undefined, new ParkCursor(this.#index.table, slot), now);
+    else filling.copies.push({ slot, done });
   }
 
-  #page(queue: Queue): Parked[] {
-    const page: Parked[] = [];
-    while (queue.head < queue.entries.length && queue.entries[queue.head]?.gone === true) queue.head++;
-    if (queue.head > 4096 && queue.head * 2 > queue.entries.length) {
-      queue.entries = queue.entries.slice(queue.head);
-      queue.head = 0;
+  #pageFor(now: Instant, queue: Queue, size: number): Page {
+    let page = queue.filling;
+    if (page?.filling?.writer.isFullFor(size) === true) {
+      this.#write(page);
+      page = undefined;
     }
-    for (let i = queue.head; i < queue.entries.length && page.length < PAGE; i++) {
-      const entry = queue.entries[i];
-      if (entry === undefined || entry.gone) continue;
-      if (!entry.stored) break;
-      page.push(entry);
-    }
+    if (page !== undefined) return page;
+    this.#disk.clock.use(now);
+    page = this.#index.newPage(now, queue, this.#index.sequence++);
+    page.filling = { writer: new PageWriter(), dones: [], copies: [] };
+    queue.filling = page;
+    this.#filling.push(page);
+    this.#port.markDirty();
     return page;
   }
 
-  #full(destination: NodeHash, size: number): MeshError | undefined {
-    const { messages, bytes, perDestination = 1 } = this.#limits;
-    const queue = this.#queues.get(destination.high, destination.low);
-    const over =
-      this.messages >= messages ||
-      this.#bytes + size > bytes ||
-      (queue !== undefined && (queue.live >= messages * perDestination || queue.bytes + size > bytes * perDestination));
-    if (!over) return undefined;
-    return new MeshError("STORE_FULL", `${this.messages} messages of ${this.#bytes} bytes wait here, and no more may`, {
-      data: { messages: this.messages, bytes: this.#bytes },
+  #write(page: Page): void {
+    const { queue, filling } = page;
+    if (queue.filling !== page || filling === undefined) return;
+    queue.filling = undefined;
+    const value = filling.writer.close(this.#disk.clock.age(page.since));
+    this.#port.records.write([{ type: "put", key: keyOf(page), value }], (error) => this.#written(page, error));
+  }
+
+  #written(page: Page, error: MeshError | undefined): void {
+    const { filling, queue } = page;
+    page.filling = undefined;
+    if (filling === undefined) return;
+    const parked = new ParkCursor(this.#index.table, NONE);
+    // Everything is put right before anybody is told, who may add again.
+    const slots = [...slotsOf(this.#index.table, page)];
+    const waiting = slots.map((slot) => isLive(this.#index.table, page, slot));
+    if (error !== undefined) for (const [i, slot] of slots.entries()) if (waiting[i] === true) this.#index.drop(page, slot);
+    if (error === undefined && page.live > 0)
+      this.#events.onParked(queue.destination, page.live, () =>
+        slots.filter((_, i) => waiting[i]).map((slot) => this.#index.table.id(slot)),
+      );
+    for (const [i, slot] of slots.entries()) {
+      parked.slot = slot;
+      if (waiting[i] === true || error !== undefined) filling.dones[i]?.(error, parked, page.since);
+    }
+    if (error !== undefined)
+      for (const { slot, done } of filling.copies) {
+        parked.slot = slot;
+        done(error, parked, page.since);
+      }
+    this.#index.freeIfEmpty(page);
+    // The route may have come while it was being stored.
+    if (page.live === 0 || !this.#port.hasRoute(queue.destination.high, queue.destination.low)) return;
+    this.#ready = true;
+    this.#port.markDirty();
+  }
+
+  /** Takes what is `wanted` out of the middle of a page; where nothing stays, the whole page. Copies of what was taken are put into `into`. */
+  #takeOut(page: Page, wanted: (slot: number) => boolean, into: Parked[], operations?: RecordOperation[]): void {
+    if (page.live === 0) return;
+    // What says that it is gone comes behind it into the store.
+    if (page.queue.filling === page) this.#write(page);
+    const cursor = new ParkCursor(this.#index.table, NONE);
+    const places: number[] = [];
+    let place = 0;
+    for (cursor.slot of [...slotsOf(this.#index.table, page)]) {
+      const at = place++;
+      if (!isLive(this.#index.table, page, cursor.slot) || !wanted(cursor.slot)) continue;
+      into.push(cursor.copy());
+      this.#index.drop(page, cursor.slot);
+      places.push(at);
+    }
+    const made = operations ?? [];
+    if (places.length === 0) return;
+    if (page.live > 0) for (const at of places) made.push({ type: "put", key: goneName(keyOf(page), at), value: NOTHING });
+    else made.push(...deletesOf(page));
+    page.taken.push(...places);
+    if (operations === undefined) this.#withdraw(made);
+    this.#index.freeIfEmpty(page);
+  }
+
+  #withdraw(operations: readonly RecordOperation[]): void {
+    if (operations.length === 0) return;
+    this.#disk.deletions.write(operations, (error) => {
+      if (error !== undefined) this.#events.onTrouble(error);
     });
   }
 
-  #index(now: Instant, name: string, value: Uint8Array): string | undefined {
-    const sequence = sequenceOf(name);
-    if (sequence === undefined) return "without a place in a queue";
-    // Also behind what cannot be read: that is not written over.
-    if (sequence >= this.#sequence) this.#sequence = sequence + 1;
-    const why = whyNoMessage(value, ENVELOPE);
-    if (why !== undefined) return why;
-    const frame = value.subarray(ENVELOPE);
-    const view = viewOf(frame);
-    if (nameOf(destinationOf(view), sequence) !== name) return "for another node than its key says";
-    if (this.#byId.has(readMessageId(frame, OFFSET.id))) {
-      // The store would not delete it before the message came to wait here again.
-      this.#disk.deletions.delete([PREFIX + name]);
-      return undefined;
-    }
-    const ttl = view.getUint32(OFFSET.ttl) - this.#disk.clock.since(viewOf(value).getFloat64(0), now);
-    if (!Number.isFinite(ttl)) return "without the time of its parking";
-    this.#insert(now, PREFIX + name, frame, view, ttl).stored = true;
-    return undefined;
-  }
-
-  #insert(now: Instant, key: string, frame: Uint8Array, view: DataView, ttl: Millis): Parked {
-    const destination = destinationOf(view);
-    const parked: Parked = {
-      id: readMessageId(frame, OFFSET.id),
-      key,
-      source: { high: view.getUint32(OFFSET.source), low: view.getUint32(OFFSET.source + 4) },
-      destination,
-      size: frame.length,
-      resent: (view.getUint8(OFFSET.flags) & FLAG.resent) !== 0,
-      expiresAt: now + ttl,
-      custody: false,
-      stored: false,
-      gone: false,
-      copies: [],
+  #drain(queue: Queue, release: Release, clock: () => Instant): void {
+    if (queue.reading || queue.leaving >= GROUPS || queue.live === 0 || !this.#mayLeave(queue)) return;
+    const group = this.#group(queue);
+    const [first, last] = [group[0], group.at(-1)];
+    if (first === undefined || last === undefined) return;
+    queue.reading = true;
+    const failed = (error: MeshError): void => {
+      for (const page of group) this.#stay(page);
+      this.#retryAt = clock() + RETRY;
+      this.#port.markDirty();
+      this.#events.onTrouble(error);
     };
-    let queue = this.#queues.get(destination.high, destination.low);
-    if (queue === undefined) {
-      queue = { destination, entries: [], head: 0, live: 0, bytes: 0, draining: false };
-      this.#queues.set(destination.high, destination.low, queue);
+    // What was taken out of the middle a moment ago may still be on the disk, and what could not be read at the start is.
+    this.#port.records.scan({ from: keyOf(first), to: `${keyOf(last)}~`, limit: Infinity }, (error, entries) => {
+      queue.reading = false;
+      if (error !== undefined) return failed(error);
+      if (!this.#mayLeave(queue)) {
+        for (const page of group) this.#stay(page);
+        return;
+      }
+      const found = new Map(entries.map((entry) => [entry.key, entry.value]));
+      const operations = group.flatMap(deletesOf);
+      const known = group.map(({ taken }) => taken.length);
+      queue.leaving++;
+      this.#port.records.write(operations, (kept) => {
+        queue.leaving--;
+        if (kept !== undefined) return failed(kept);
+        this.#disk.deletions.supersede(operations);
+        // What was taken out meanwhile has left its name behind.
+        const late = group.flatMap((page, i) => page.taken.slice(known[i]).map((place) => goneName(keyOf(page), place)));
+        if (late.length > 0) this.#disk.deletions.delete(late);
+        for (const page of group) this.#release(page, found.get(keyOf(page)), release, clock());
+        this.#drain(queue, release, clock);
+      });
+      this.#drain(queue, release, clock);
+    });
+  }
+
+  #mayLeave({ destination: { high, low } }: Queue): boolean {
+    return this.#port.hasRoute(high, low) && !this.#port.congested(high, low);
+  }
+
+  /** The oldest pages that are on the disk, and not on their way out of it. */
+  #group(queue: Queue): Page[] {
+    while (queue.head < queue.pages.length && queue.pages[queue.head]?.live === 0) queue.head++;
+    if (queue.head > 1_024 && queue.head * 2 > queue.pages.length) {
+      queue.pages = queue.pages.slice(queue.head);
+      queue.head = 0;
     }
-    queue.entries.push(parked);
-    queue.live++;
-    queue.bytes += parked.size;
-    this.#bytes += parked.size;
-    this.#byId.set(parked.id, parked);
-    this.#expiry.push(parked);
-    return parked;
+    const group: Page[] = [];
+    for (let i = queue.head, bytes = 0; i < queue.pages.length && bytes < GROUP_BYTES; i++) {
+      const page = queue.pages[i];
+      if (page === undefined || page.live === 0 || page.leaving) continue;
+      if (page.filling !== undefined) break;
+      page.leaving = true;
+      group.push(page);
+      bytes += page.bytes;
+    }
+    return group;
   }
 
-  #drop(parked: Parked): void {
-    if (parked.gone) return;
-    parked.gone = true;
-    this.#byId.delete(parked.id);
-    this.#bytes -= parked.size;
-    const { high, low } = parked.destination;
-    const queue = this.#queues.get(high, low);
-    if (queue === undefined) return;
-    queue.live--;
-    queue.bytes -= parked.size;
-    if (queue.live === 0 && !queue.draining) this.#queues.delete(high, low);
+  #stay(page: Page): void {
+    page.leaving = false;
+    this.#index.freeIfEmpty(page);
   }
-}
 
-function destinationOf(view: DataView): NodeHash {
-  return { high: view.getUint32(OFFSET.destination), low: view.getUint32(OFFSET.destination + 4) };
-}
+  #release(page: Page, stored: Uint8Array | undefined, release: Release, now: Instant): void {
+    const table = this.#index.table;
+    const parked = new ParkCursor(table, NONE);
+    const value = stored?.slice();
+    const starts = value === undefined ? undefined : this.#starts(page, value);
+    if (value === undefined || starts === undefined) {
+      if (page.live > 0) this.#disk.events.onLost("parked", page.live, "unreadable when there was a way onward");
+    }
+    let place = 0;
+    for (const slot of slotsOf(table, page)) {
+      const start = starts?.[place++];
+      if (!isLive(table, page, slot)) continue;
+      this.#index.drop(page, slot);
+      parked.slot = slot;
+      if (value === undefined || start === undefined) {
+        release(parked, undefined);
+        continue;
+      }
+      const frame = value.subarray(start, start + table.size(slot));
+      const view = viewOf(frame);
+      view.setUint32(OFFSET.ttl, Math.max(1, Math.floor(table.expiresAt(slot) - now)));
+      if (parked.custody) view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) | FLAG.custody);
+      release(parked, frame);
+    }
+    this.#stay(page);
+  }
 
-/** Sorts by destination, then as the messages came. */
-function nameOf({ high, low }: NodeHash, sequence: number): string {
-  const hex = high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
-  return `${hex}/${sequence.toString(36).padStart(11, "0")}`;
-}
+  /** Where each frame begins in what was read; undefined where it is not what was written. */
+  #starts(page: Page, value: Uint8Array): number[] | undefined {
+    const starts: number[] = [];
+    if (readPage(value, (start) => void starts.push(start)) !== undefined || starts.length !== page.frames) return undefined;
+    let place = 0;
+    for (const slot of slotsOf(this.#index.table, page)) {
+      const start = starts[place++] as number;
+      if (!this.#index.table.is(slot, value, start + OFFSET.id) || this.#index.table.size(slot) !== word(value, start + OFFSET.length))
+        return undefined;
+    }
+    return starts;
+  }
 
-function sequenceOf(name: string): number | undefined {
-  if (!/^[0-9a-f]{16}\/[0-9a-z]{11}$/.test(name)) return undefined;
-  const sequence = Number.parseInt(name.slice(-11), 36);
-  return Number.isSafeInteger(sequence) ? sequence : undefined;
+  #full(queue: Queue | undefined, size: number): MeshError | undefined {
+    const { messages, bytes, perDestination = 1 } = this.#limits;
+    const over =
+      this.messages >= messages ||
+      this.bytes + size > bytes ||
+      (queue !== undefined && (queue.live >= messages * perDestination || queue.bytes + size > bytes * perDestination));
+    if (!over) return undefined;
+    return new MeshError("STORE_FULL", `${this.messages} messages of ${this.bytes} bytes wait here, and no more may`, {
+      data: { messages: this.messages, bytes: this.bytes },
+    });
+  }
 }

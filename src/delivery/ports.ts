@@ -6,6 +6,7 @@ import type { Content } from "../wire/record.ts";
 
 /** An ordered map on a disk; the storage room's stores are such. Callbacks never run before the call returns. */
 export interface Records {
+  /** Copies what it is given before it returns. */
   write(operations: readonly RecordOperation[], done: (error: MeshError | undefined) => void): void;
   get(key: string, done: (error: MeshError | undefined, value: Uint8Array | undefined) => void): void;
   scan(
@@ -88,7 +89,8 @@ export interface DestinationEvents {
 }
 
 export interface ParkEvents {
-  onParked(id: MessageId, destination: NodeHash): void;
+  /** So many messages for one node are on the disk; `ids` may be called during the call. */
+  onParked(destination: NodeHash, messages: number, ids: () => readonly MessageId[]): void;
   onExpired(id: MessageId, destination: NodeHash): void;
   onTrouble(error: MeshError): void;
 }

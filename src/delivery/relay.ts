@@ -5,11 +5,12 @@ import { LIMITS } from "../core/limits.ts";
 import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
 import { readMessageId } from "../wire/message-id.ts";
 import { decodeError, encodeNotice, type Notice } from "../wire/outcome.ts";
-import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
+import { hashNodeId, type NodeHash, NodeHashMap } from "../core/node-hash.ts";
 import { ROUTED_HEADER } from "../wire/frame.ts";
 import type { Echo } from "./echo.ts";
 import type { Frames } from "./frames.ts";
-import type { Parked, ParkQueue } from "./park-queue.ts";
+import type { Added, ParkQueue } from "./park-queue.ts";
+import type { Parked } from "./parked.ts";
 import type { DeliveryPort } from "./ports.ts";
 
 /** Why frames went no further here, counted. */
@@ -31,8 +32,10 @@ export class Relay {
   readonly #frames: Frames;
   readonly #park: ParkQueue;
   readonly #echo: Echo;
-  /** What waited here when this life began, and its origin could not be told yet. */
-  readonly #untold = new Set<Parked>();
+  /** Whose messages waited here when this life began, who could not be told yet. */
+  #untold = new NodeHashMap<NodeHash>();
+  /** What is said of a message that waits, which is the same for many. */
+  #waits: { readonly ttl: number; readonly body: Uint8Array } = { ttl: NaN, body: new Uint8Array(0) };
 
   constructor(
     options: { readonly self: NodeId; readonly life: number; readonly parks: boolean },
@@ -110,22 +113,24 @@ export class Relay {
         this.#frames.send({ kind: FRAME.notice, to: origin, id }, encodeNotice({ type: "missing", node: this.#self, unsent: false }));
       return;
     }
-    if (!others) parked.custody = true;
+    if (!others) this.#park.setCustody(id, true);
     if (asked && parked.stored) this.#tellParked(now, parked);
   }
 
   /** Says again what waits here, after a restart: to each origin as soon as there is a way. */
   announce(now: Instant): void {
-    for (const parked of this.#park.list()) this.#untold.add(parked);
+    for (const source of this.#park.restoredSources) this.#untold.set(source.high, source.low, source);
     this.routesChanged(now);
   }
 
   routesChanged(now: Instant): void {
-    for (const parked of this.#untold) {
-      if (!parked.gone && !this.#port.hasRoute(parked.source.high, parked.source.low)) continue;
-      this.#untold.delete(parked);
-      if (!parked.gone) this.#tellParked(now, parked);
-    }
+    if (this.#untold.size === 0) return;
+    const [reached, left] = [new NodeHashMap<NodeHash>(), new NodeHashMap<NodeHash>()];
+    for (const source of this.#untold.values())
+      (this.#port.hasRoute(source.high, source.low) ? reached : left).set(source.high, source.low, source);
+    if (reached.size === 0) return;
+    this.#untold = left;
+    for (const parked of this.#park.list(reached)) this.#tellParked(now, parked);
   }
 
   #wait(now: Instant, bytes: Uint8Array, view: DataView, start: number, end: number): void {
@@ -143,30 +148,34 @@ export class Relay {
       });
       return this.tell(origin, bytes, start, { type: "failed", node: this.#self, error });
     }
-    const frame = bytes.slice(start, end);
     // One of this node's own on a roundabout way: it has been sent and is bound, whatever becomes of its sender meanwhile.
-    if (origin.high === this.#hash.high && origin.low === this.#hash.low) frame[OFFSET.flags] = (frame[OFFSET.flags] ?? 0) | FLAG.resent;
-    const waiting = this.#park.find(readMessageId(frame, OFFSET.id));
-    // A second copy of what waits here: its origin has not left it to us after all.
-    if (waiting !== undefined) waiting.custody = false;
-    this.#park.add(now, frame, (error, parked) => {
-      if (error !== undefined) this.tell(origin, frame, 0, { type: "failed", node: this.#self, error });
-      else if (parked !== undefined) this.#tellParked(now, parked);
-    });
+    if (origin.high === this.#hash.high && origin.low === this.#hash.low) {
+      const at = start + OFFSET.flags;
+      view.setUint8(at, view.getUint8(at) | FLAG.resent);
+    }
+    const error = this.#park.add(now, bytes, start, end, this.#added);
+    if (error !== undefined) this.tell(origin, bytes, start, { type: "failed", node: this.#self, error });
   }
+
+  readonly #added: Added = (error, parked, since) => {
+    if (error !== undefined) this.lost(parked, error);
+    else this.#tellParked(since, parked);
+  };
 
   /** The way closed while the message was taken out of the store. Its origin need not know. */
   #parkAgain(now: Instant, before: Parked, frame: Uint8Array): void {
-    this.#park.add(now, frame, (error) => {
-      if (error !== undefined) this.tell(before.source, frame, 0, { type: "failed", node: this.#self, error });
+    const { id, source, custody } = before;
+    const error = this.#park.add(now, frame, 0, frame.length, (late, parked) => {
+      if (late !== undefined) this.lost(parked, late);
     });
-    const again = this.#park.find(before.id);
-    if (again !== undefined) again.custody = before.custody;
+    if (error !== undefined) return this.tell(source, frame, 0, { type: "failed", node: this.#self, error });
+    this.#park.setCustody(id, custody);
   }
 
   #tellParked(now: Instant, parked: Parked): void {
-    const notice: Notice = { type: "parked", node: this.#self, ttl: Math.max(0, parked.expiresAt - now) };
-    this.#frames.send({ kind: FRAME.notice, to: parked.source, id: parked.id }, encodeNotice(notice));
+    const ttl = Math.max(0, Math.round(parked.expiresAt - now));
+    if (ttl !== this.#waits.ttl) this.#waits = { ttl, body: encodeNotice({ type: "parked", node: this.#self, ttl }) };
+    this.#frames.send({ kind: FRAME.notice, to: parked.source, id: parked.id }, this.#waits.body);
   }
 
   #cancelWaiting(bytes: Uint8Array, view: DataView, start: number, end: number): void {
@@ -175,7 +184,7 @@ export class Relay {
     const origin = sourceOf(view, start);
     if (parked.source.high !== origin.high || parked.source.low !== origin.low) return;
     const error = decodeError(bytes.subarray(start + ROUTED_HEADER, end));
-    this.#park.remove(parked);
+    this.#park.remove(parked.id);
     this.tell(origin, bytes, start, { type: "failed", node: this.#self, error });
   }
 

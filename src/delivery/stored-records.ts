@@ -1,10 +1,11 @@
 import type { MeshError } from "../core/errors.ts";
-import { FRAME, OFFSET, ROUTED_HEADER } from "../wire/frame.ts";
+import { FRAME, OFFSET, ROUTED_HEADER, word } from "../wire/frame.ts";
 import type { Deletions } from "./deletions.ts";
 import type { DeliveryPort, DiskEvents, RecordKind } from "./ports.ts";
 import type { StoreClock } from "./store-clock.ts";
 
-const PAGE = 1_000;
+/** Records read together: they are in memory meanwhile. */
+const PAGE = 256;
 
 /** Where delivery keeps its records, and who hears what the disk did to them. */
 export interface Disk {
@@ -48,13 +49,22 @@ export function restoreRecords(
   page(prefix);
 }
 
-/** Why what begins at `at` is no whole message, if it is none. */
+/** Why what begins at `at` and goes on to the end of `value` is no whole message, if it is none. */
 export function whyNoMessage(value: Uint8Array, at: number): string | undefined {
-  if (value.length < at + ROUTED_HEADER) return "shorter than a message";
-  const view = viewOf(value);
-  if (view.getUint32(at + OFFSET.length) !== value.length - at) return "of another length than its message says";
-  return view.getUint8(at + OFFSET.kind) === FRAME.message ? undefined : "no message";
+  const why = whyNoFrame(value, at);
+  if (why !== undefined) return why;
+  return viewOf(value).getUint32(at + OFFSET.length) === value.length - at ? undefined : OTHER_LENGTH;
 }
+
+/** Why what begins at `at` is no whole message, if it is none; others may come behind it. */
+export function whyNoFrame(value: Uint8Array, at: number): string | undefined {
+  if (value.length < at + ROUTED_HEADER) return "shorter than a message";
+  const length = word(value, at + OFFSET.length);
+  if (length < ROUTED_HEADER || length > value.length - at) return OTHER_LENGTH;
+  return value[at + OFFSET.kind] === FRAME.message ? undefined : "no message";
+}
+
+const OTHER_LENGTH = "of another length than its message says";
 
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

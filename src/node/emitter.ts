@@ -14,6 +14,11 @@ export class Emitter<T> {
   readonly #listeners = new Set<Listener<T>>();
   #closed = false;
 
+  /** Whether anybody would see an event. */
+  get isRead(): boolean {
+    return this.#listeners.size > 0;
+  }
+
   emit(event: T): void {
     for (const listener of this.#listeners) {
       if (listener.queue.length >= MOST) listener.dropped = true;

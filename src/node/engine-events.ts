@@ -58,12 +58,18 @@ export function engineEvents({
       events.emit({ type: "routes-changed" });
       changes.tell();
     },
-    onParked: (type, id, { high, low }) => {
-      if (type === "parked") metrics.counts.messagesParked++;
-      else metrics.counts.messagesExpired++;
+    onParked: ({ high, low }, messages, ids) => {
+      metrics.counts.messagesParked += messages;
       const destination = engine().routing.idOf(high, low) ?? "";
-      log.info({ event: type, id, destination }, type === "parked" ? "message parked" : "message expired");
-      events.emit({ type, id, node: engine().id, destination });
+      log.info({ event: "parked", destination, messages }, "messages parked");
+      if (!events.isRead) return;
+      for (const id of ids()) events.emit({ type: "parked", id, node: engine().id, destination });
+    },
+    onExpired: (id, { high, low }) => {
+      metrics.counts.messagesExpired++;
+      const destination = engine().routing.idOf(high, low) ?? "";
+      log.info({ event: "expired", id, destination }, "message expired");
+      events.emit({ type: "expired", id, node: engine().id, destination });
     },
     onEchoReply: (id, reply) => node().onEchoReply(id, reply),
     onFatal: fatal,

@@ -21,7 +21,9 @@ export interface EngineEvents {
   onNode(type: "node-up" | "node-down", node: NodeId): void;
   onLink(type: "link-up" | "link-down", link: Link, reason: MeshError | undefined): void;
   onRoutes(): void;
-  onParked(type: "parked" | "expired", id: MessageId, destination: NodeHash): void;
+  /** So many messages for one node wait here, on the disk; `ids` may be called during the call. */
+  onParked(destination: NodeHash, messages: number, ids: () => readonly MessageId[]): void;
+  onExpired(id: MessageId, destination: NodeHash): void;
   onEchoReply(id: MessageId, reply: EchoReply): void;
   /** This node must stop: another live one has its id. */
   onFatal(error: MeshError): void;
@@ -117,8 +119,8 @@ export class Engine {
         origin: handlers.origin,
         destination: handlers.destination,
         park: {
-          onParked: (id, destination) => handlers.events.onParked("parked", id, destination),
-          onExpired: (id, destination) => handlers.events.onParked("expired", id, destination),
+          onParked: (destination, messages, ids) => handlers.events.onParked(destination, messages, ids),
+          onExpired: (id, destination) => handlers.events.onExpired(id, destination),
           onTrouble: (error) => handlers.events.onWarning("the store of parked messages has trouble", error),
         },
         disk: { onLost: (kind, count, why) => handlers.events.onLost(kind, count, why) },

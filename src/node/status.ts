@@ -1,6 +1,6 @@
 import type { NodeId } from "../core/ids.ts";
 import type { NodeHash } from "../core/node-hash.ts";
-import type { Parked } from "../delivery/park-queue.ts";
+import type { Parked } from "../delivery/parked.ts";
 import type { LinkStatus, NodeStatus, ParkedStatus, QueueEntry, Status, WorkStatus } from "./api.ts";
 import type { Engine } from "./engine.ts";
 import type { Sender } from "./sender.ts";

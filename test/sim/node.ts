@@ -271,7 +271,10 @@ export class SimNode {
           onNode: () => undefined,
           onLink: (type, link) => tell(`${this.id} ${type} ${link.peer}`),
           onRoutes: () => undefined,
-          onParked: (type, id) => type === "parked" && ledger.parked(id, this.id),
+          onParked: (_destination, _messages, ids) => {
+            for (const id of ids()) ledger.parked(id, this.id);
+          },
+          onExpired: () => undefined,
           onEchoReply: () => undefined,
           onFatal: (error) => {
             this.fatal = error;

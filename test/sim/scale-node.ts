@@ -77,6 +77,7 @@ function handlers(name: string, { wrong }: ScaleWorld): EngineHandlers {
       onLink: nothing,
       onRoutes: nothing,
       onParked: nothing,
+      onExpired: nothing,
       onEchoReply: nothing,
       onFatal: (error) => wrong(`${name} is to leave: ${error.message}`),
       onWarning: (message) => wrong(`${name} warns: ${message}`),
