@@ -8,6 +8,8 @@ export interface Account {
   readonly errors: Readonly<Record<string, number>>;
   /** Run more than once. */
   readonly twice: readonly Sent[];
+  /** The runs of those. */
+  readonly runs: readonly string[];
   /** Without an end at their sender, or done there and run nowhere. */
   readonly lost: readonly Sent[];
   /** Refused, and run all the same. */
@@ -18,16 +20,23 @@ export interface Account {
   readonly wrong: readonly Sent[];
 }
 
-/** `runs`: the number of each message that was run, once for each run. `steady`: nodes that were never restarted. */
-export function account(sent: readonly Sent[], runs: readonly number[], steady: ReadonlySet<string> = new Set()): Account {
+/** One run, as the node noted it. */
+export interface Run {
+  readonly number: number;
+  readonly line: string;
+}
+
+/** `runs`: all that there were. `steady`: nodes that were never restarted. */
+export function account(sent: readonly Sent[], runs: readonly Run[], steady: ReadonlySet<string> = new Set()): Account {
   const times = new Map<number, number>();
-  for (const number of runs) times.set(number, (times.get(number) ?? 0) + 1);
+  for (const { number } of runs) times.set(number, (times.get(number) ?? 0) + 1);
   const ran = ({ number }: Sent): number => times.get(number) ?? 0;
   return {
     sent: sent.length,
     outcomes: tally(sent.map(({ outcome }) => outcome)),
     errors: tally(sent.filter(({ outcome }) => outcome !== "done" && outcome !== "open").map(({ why }) => why)),
     twice: sent.filter((message) => ran(message) > 1),
+    runs: runs.filter(({ number }) => (times.get(number) ?? 0) > 1).map(({ line }) => line),
     lost: sent.filter((message) => message.outcome === "open" || (message.outcome === "done" && ran(message) === 0)),
     belied: sent.filter((message) => message.outcome === "refused" && ran(message) > 0),
     unharmed: sent.filter(({ outcome, node }) => outcome === "interrupted" && steady.has(node)),
@@ -49,12 +58,13 @@ export function broken(account: Account): readonly string[] {
       : [
           `${messages.length} ${what}: ${messages
             .slice(0, 5)
-            .map(({ number, kind, node, why }) => `#${number} ${kind} to ${node} ${why}`)
+            .map(({ number, kind, node, why, way }) => `#${number} ${kind} to ${node} ${why} (${way})`)
             .join(", ")}`,
         ];
   return [
     ...line("lost", account.lost),
     ...line("run twice", account.twice),
+    ...account.runs.slice(0, 20),
     ...line("refused but run", account.belied),
     ...line("interrupted without a restart", account.unharmed),
     ...line("ended wrongly", account.wrong),

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Random } from "../../src/core/instant.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { ProcessMesh } from "../support/mesh.ts";
+import type { Run } from "./account.ts";
 import { type Edge, randomGraph } from "./graph.ts";
 
 const LEDGER = fileURLToPath(new URL("ledger", import.meta.url));
@@ -126,9 +127,14 @@ export class Cluster {
     this.#states.set(id, "up");
   }
 
-  /** The number of each message that a node has run, once for each run. */
-  runs(): readonly number[] {
-    return this.ids.flatMap((id) => read(this.#ledgerFile(id)).split("\n").filter(Boolean).map(Number));
+  /** What the nodes have run: the number of a message for each run, and for who wonders the work's id, the process and the time. */
+  runs(): readonly Run[] {
+    return this.ids.flatMap((id) =>
+      read(this.#ledgerFile(id))
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => ({ number: Number.parseInt(line, 10), line: `${id}: ${line}` })),
+    );
   }
 
   /** Makes this process say how much it holds, as the nodes do. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { seeded } from "../sim/random.ts";
-import { account, broken } from "./account.ts";
+import { account, broken, type Run } from "./account.ts";
 import { randomGraph } from "./graph.ts";
 import { slopePerHour } from "./slope.ts";
 import type { Outcome, Sent } from "./traffic.ts";
@@ -42,7 +42,16 @@ describe("slopePerHour", () => {
 });
 
 describe("account", () => {
-  const sent = (number: number, outcome: Outcome, why = ""): Sent => ({ number, kind: "small", node: "n1", outcome, why, took: 1 });
+  const sent = (number: number, outcome: Outcome, why = ""): Sent => ({
+    number,
+    kind: "small",
+    node: "n1",
+    outcome,
+    why,
+    took: 1,
+    way: "",
+  });
+  const runsOf = (numbers: readonly number[]): Run[] => numbers.map((number) => ({ number, line: `n1: ${number}` }));
 
   test("breaks no promise where each message ran at most once and its sender knows how it ended", () => {
     const messages = [
@@ -51,10 +60,12 @@ describe("account", () => {
       sent(2, "interrupted", "WORK_INTERRUPTED"),
       sent(3, "refused", "BUSY"),
     ];
-    const told = account(messages, [0, 2]);
+    const told = account(messages, runsOf([0, 2]));
     expect(told).toMatchObject({ sent: 4, outcomes: { done: 1, expired: 1, interrupted: 1, refused: 1 }, errors: { BUSY: 1 } });
     expect(broken(told)).toEqual([]);
-    expect(broken(account(messages, [0, 2], new Set(["n1"])))).toEqual([expect.stringContaining("1 interrupted without a restart: #2")]);
+    expect(broken(account(messages, runsOf([0, 2]), new Set(["n1"])))).toEqual([
+      expect.stringContaining("1 interrupted without a restart: #2"),
+    ]);
   });
 
   test.each([
@@ -66,6 +77,8 @@ describe("account", () => {
     ["ended wrongly", sent(0, "wrong", "x"), [0]],
     ["ended wrongly", sent(0, "failed", "INTERNAL"), []],
   ] as const)("names what was %s", (what, message, runs) => {
-    expect(broken(account([message], runs))).toEqual([expect.stringContaining(`1 ${what}: #0 small to n1`)]);
+    const all = runsOf(runs);
+    const lines = all.length > 1 ? all.map(({ line }) => line) : [];
+    expect(broken(account([message], all))).toEqual([expect.stringContaining(`1 ${what}: #0 small to n1`), ...lines]);
   });
 });

@@ -18,6 +18,8 @@ export interface Sent {
   why: string;
   /** Milliseconds from sending to the end. */
   took: number;
+  /** What its sender was told on the way. */
+  way: string;
 }
 
 export interface TrafficOptions {
@@ -89,13 +91,20 @@ export class Traffic {
   #next(): void {
     const { random, targets } = this.#options;
     const node = targets[Math.floor(random() * targets.length)] ?? "";
-    const sent: Sent = { number: this.sent.length, kind: this.#kind(), node, outcome: "open", why: "", took: 0 };
+    const sent: Sent = { number: this.sent.length, kind: this.#kind(), node, outcome: "open", why: "", took: 0, way: "" };
     this.sent.push(sent);
     const end = (): void => {
       this.#under.delete(sent);
       this.#works.delete(sent);
     };
     this.#under.set(sent, this.#send(sent).finally(end));
+  }
+
+  async #note(sent: Sent, work: Work): Promise<void> {
+    for await (const event of work.events()) {
+      if (event.type === "parked") sent.way += ` parked at ${event.node}`;
+      else if (event.type === "accepted") sent.way += ` accepted ${new Date().toISOString()}`;
+    }
   }
 
   #kind(): Kind {
@@ -120,6 +129,7 @@ export class Traffic {
     try {
       const work = await this.#options.sender.send(sent.node, directive, payload, options);
       this.#works.set(sent, work);
+      void this.#note(sent, work);
       const texts: string[] = [];
       for await (const response of work) texts.push(response.payload === undefined ? await lengthOf(response.stream()) : response.text());
       await work.result();

@@ -5,7 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 
 /** Writes each run down before it answers, in a file that outlives the process and its data: a second run of a message is seen. */
 function write(context) {
-  appendFileSync(context.options.file, `${context.headers.number}\n`);
+  appendFileSync(context.options.file, `${context.headers.number} ${context.id} ${process.pid} ${new Date().toISOString()}\n`);
 }
 
 export default {
