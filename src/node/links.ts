@@ -309,7 +309,7 @@ export class Links {
     if (!byPeer && reason !== undefined && !isReplaced(reason)) this.#handlers.onCutOff(link, reason);
     if (link.up) this.#handlers.onDown(link, reason);
     else if (reason !== undefined && link.configured !== undefined && reason.data["replaced"] !== true)
-      this.#handlers.onRefused(link.url, reason);
+      this.#handlers.onRefused(link.url, explained(link, reason));
     this.#redial(link, survivor, reason);
   }
 
@@ -324,6 +324,13 @@ export class Links {
       }
     }
   }
+}
+
+/** A listener that speaks TLS hangs up on who does not, without a word. */
+function explained(link: Link, reason: MeshError): MeshError {
+  if (reason.code !== "CONNECT_FAILED" || link.pipe.secure || link.session.peer !== undefined) return reason;
+  const message = `${reason.message}; if it is of a secure mesh, dial it as tls://, and join that mesh with a token`;
+  return new MeshError(reason.code, message, { data: reason.data, cause: reason });
 }
 
 /** Whether this node dialled the peer, or saw its certificate: what anybody may say who dials in is no reason to leave the mesh. */

@@ -123,6 +123,10 @@ describe("a fourth node", () => {
     ]);
     expect(without.code).toBe(6);
     expect(without.stdout).toMatch(/join its mesh with a token/);
+    // Without a certificate a bare address means plain TCP.
+    const plain = await mesh.run(["ping", "a", "-c", "1", "--peer", at(), "--data-dir", join(mesh.folder, "nobody"), "--json"]);
+    expect(plain.code).toBe(6);
+    expect(plain.stdout).toMatch(/join that mesh with a token/);
     await mesh.run(["mesh", "init", "--id", "f", "--data-dir", mesh.dataDir("f"), "--json"]);
     const foreign = await mesh.run(["ping", "a", "-c", "1", "--peer", at(), "--data-dir", mesh.dataDir("f"), "--json"]);
     expect(foreign.code).toBe(6);

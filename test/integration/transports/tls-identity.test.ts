@@ -209,6 +209,16 @@ describe("a listener that answers who has no certificate", () => {
     expect(here.pipes).toEqual([]);
   });
 
+  test("closes without a word whose certificate is of another authority, or expired, whatever it names", async () => {
+    const here = await listen("tls", await as([member("alpha")], "mesh", echo));
+    const other = await TestAuthority.create("another authority");
+    const names = [member("beta")];
+    for (const leaf of [await other.issue("beta", { names }), await authority.issue("beta", { names, days: -1 })])
+      expect(await ended(await dialled(here.listener.url.port, leaf))).toBe("");
+    expect(here.pipes).toEqual([]);
+    expect(here.refusals.map(({ code }) => code)).toEqual(["CERTIFICATE_INVALID", "CERTIFICATE_INVALID"]);
+  });
+
   test("closes after 5 s who asks slowly", async () => {
     const here = await listen("tls", await as([member("alpha")], "mesh", echo));
     const slow = await dialled(here.listener.url.port, { ALPNProtocols: [PROTOCOL] });
