@@ -29,7 +29,10 @@ export interface Security {
  * node's own is no good.
  */
 export async function openSecurity(config: NodeConfig, log: Logger): Promise<Security> {
-  const [cert, key, ca] = await Promise.all([read(config, "cert"), read(config, "key"), read(config, "ca")]);
+  // One after another, so that of several that are missing the same one is named each time.
+  const cert = await read(config, "cert");
+  const key = await read(config, "key");
+  const ca = await read(config, "ca");
   const files = { ...(cert && { cert }), ...(key && { key }), ...(ca && { ca }) };
   const { identity } = config.tls;
   if (ca === undefined) {
