@@ -144,19 +144,19 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/delivery/park-queue.ts",
-        find: "      this.#port.records.write(\n        page.map",
-        put: "      ((_: unknown, after: (kept: MeshError | undefined) => void) => after(undefined))(\n        page.map",
+        find: "this.#port.records.write(operations, (kept) => {",
+        put: "((_: unknown, after: (kept: MeshError | undefined) => void) => after(undefined))(operations, (kept) => {",
       },
     ],
-    mode: "safety",
+    mode: "liveness",
   },
   {
     name: "the time to live goes on over a restart",
     edits: [
       {
-        file: "src/delivery/park-queue.ts",
-        find: "view.getUint32(OFFSET.ttl) - this.#disk.clock.since(viewOf(value).getFloat64(0), now)",
-        put: "view.getUint32(OFFSET.ttl)",
+        file: "src/delivery/park-restore.ts",
+        find: "this.#disk.clock.since(ageOf(value), now)",
+        put: "0",
       },
     ],
     mode: "safety",

@@ -38,7 +38,9 @@ describe("run", () => {
   });
 
   it("has something to tell: every fault strikes, messages wait, works run", () => {
-    const stories = [1, 2, 3, 4, 5, 6, 7, 8].flatMap((seed) => run({ seed, nodes: 10, mode: "safety", story: true }).story);
+    const stories = Array.from({ length: 20 }, (_, seed) => seed).flatMap(
+      (seed) => run({ seed, nodes: 10, mode: "safety", story: true }).story,
+    );
     const faults = [/ crashes/, / loses its disk/, / stops$/, / stands still$/, / reset$/, / silent$/, / is full$/, / fails$/];
     for (const what of [...faults, / runs /, / parked at /, / cancels /, / attaches to /, / succeeded$/, / EXPIRED$/])
       expect(

@@ -115,6 +115,10 @@ function liveness(world: World): string[] {
     "still remember a dead node",
     remember.map(({ id }) => id),
   );
+  expect(
+    "kept on the disk what waits no more (I7)",
+    nodes.filter(({ engine, store }) => engine?.delivery.park.messages === 0 && store.count("park/") > 0).map(({ id }) => id),
+  );
   return [...problems, ...leavers(world)];
 }
 
