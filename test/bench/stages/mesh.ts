@@ -16,12 +16,16 @@ const PLUGIN = fileURLToPath(new URL("../plugin", import.meta.url));
 
 export async function startMesh(stage: Stage, scheme: "tcp" | "tls" | "ws" = "tcp", certificates?: Certificates): Promise<MeshUnderTest> {
   const tls = certificates === undefined ? undefined : await written(stage, certificates);
-  const env = tls === undefined ? {} : { RECEPTOR_TLS_CERT: tls.cert, RECEPTOR_TLS_KEY: tls.key, RECEPTOR_TLS_CA: tls.ca };
+  // All share one certificate, which names none of them.
+  const env =
+    tls === undefined
+      ? {}
+      : { RECEPTOR_TLS_CERT: tls.cert, RECEPTOR_TLS_KEY: tls.key, RECEPTOR_TLS_CA: tls.ca, RECEPTOR_TLS_IDENTITY: "none" };
   const controller = stage.child("controller");
   const url = await stage.node("relay", ["--listen", `${scheme}://127.0.0.1:0`], env);
   const plugins = ["--plugin", PLUGIN, "--plugin", pluginFolder("echo")];
   await stage.node("worker", ["--no-listen", "--peer", url, ...plugins, "--max-work", "64"], env);
-  await controller.ask("start", { peer: url, tls });
+  await controller.ask("start", { peer: url, ...(tls === undefined ? {} : { tls: { ...tls, identity: "none" } }) });
   return { controller, relay: { pid: stage.mesh.pid("relay"), url } };
 }
 
