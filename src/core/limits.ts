@@ -40,7 +40,7 @@ export const LIMITS = {
   strangers: 64,
   strangersPerAddress: 8,
   directive: 256,
-  /** Durable messages that a destination remembers on disk, each for its time to live. */
+  /** Durable messages that a destination remembers on disk, each for its time to live and 10 min. */
   journaled: 1_000_000,
   /** Responses kept after the sender has acknowledged them, per work and in all. */
   retainedPerWork: 1 * MiB,

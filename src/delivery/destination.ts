@@ -88,7 +88,7 @@ export class Destination {
     const known = this.#conversations.get(id);
     if (known !== undefined) return this.#again(known);
     if (this.#seen.has(id)) {
-      return this.#reset(peer, id, new MeshError("RESPONSES_GONE", "the work was accepted and ended; its responses are no longer kept"));
+      return this.#reset(peer, id, responsesGone());
     }
     const body = this.#read(peer, id, frame, start, end);
     const durable = (header.flags & FLAG.durable) !== 0;
@@ -486,12 +486,17 @@ export class Destination {
   }
 
   #unknown(to: NodeHash, id: MessageId): void {
+    if (this.#seen.has(id)) return this.#reset(to, id, responsesGone());
     this.#reset(to, id, new MeshError("WORK_INTERRUPTED", "the worker restarted, or has forgotten the work"));
   }
 
   #reset(to: NodeHash, id: MessageId, error: MeshError): void {
     this.#frames.send({ kind: FRAME.reset, to, id }, encodeError(error));
   }
+}
+
+function responsesGone(): MeshError {
+  return new MeshError("RESPONSES_GONE", "the work was accepted and ended; its responses are no longer kept");
 }
 
 function journalFull(messages: number): MeshError {

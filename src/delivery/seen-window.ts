@@ -5,8 +5,11 @@ import { counterOf, laneOf } from "./message-ids.ts";
 
 const LANES = 65_536;
 const SPAN = 1 << 17;
-/** Copies that are on the way have more time left than their origin gives them; and a lane's end need not move with each message. */
-export const SLACK = 30_000;
+/**
+ * For how long after its time to live a copy of a message may still come, in milliseconds. What lies in the buffers of a process that
+ * stands still, or of a slow line, does not age; a node that waits with such a copy then gives it the whole time that it had left.
+ */
+export const SLACK = 600_000;
 
 interface Seen {
   readonly key: string;

@@ -175,7 +175,7 @@ export class Cluster {
   #configure(id: string): string {
     const file = join(this.#mesh.folder, `${id}.yaml`);
     // What is kept of ended work would look like a leak until it is as much as may be kept.
-    writeFileSync(file, `work: { retention: 30s }\nplugins:\n  ledger: { file: ${JSON.stringify(this.#ledgerFile(id))} }\n`);
+    writeFileSync(file, `work: { retention: 2m }\nplugins:\n  ledger: { file: ${JSON.stringify(this.#ledgerFile(id))} }\n`);
     return file;
   }
 

@@ -46,16 +46,16 @@ describe("over three hops, a reader at 10 KiB/s beside one at full speed", () =>
     slow.catch(() => undefined);
     await controller.ask("reached", { stream: "slow", bytes: 1 });
     // One after another, for as long as there are pings beside them.
-    let pinging = true;
+    const pinged = new AbortController();
     const fast = (async () => {
       const reports = [];
-      while (pinging || reports.length === 0)
-        reports.push(await controller.ask("download", { ...download, stream: `fast ${reports.length}` }));
+      do reports.push(await controller.ask("download", { ...download, stream: `fast ${reports.length}` }));
+      while (!pinged.signal.aborted);
       return reports;
     })();
     await controller.ask("reached", { stream: "fast 0", bytes: bytes / 16 });
     const took = await other.ask("pings", pings);
-    pinging = false;
+    pinged.abort();
     const reports = await fast;
 
     for (const report of reports) expect(report).toMatchObject({ bytes, sha256: sha256Of(bytes) });
