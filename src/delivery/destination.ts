@@ -7,13 +7,13 @@ import { type NodeHash, RecentHash } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { Fields } from "../wire/check.ts";
 import { decode } from "../wire/codec.ts";
-import { FLAG, FRAME, type RoutedHeader } from "../wire/frame.ts";
+import { FLAG, type RoutedHeader } from "../wire/frame.ts";
 import { type MessageBody, readMessage } from "../wire/message.ts";
-import { encodeError, encodeReceipt, type Receipt } from "../wire/outcome.ts";
 import { endRecord, finishRecord, recordHead, runningRecord, type WorkEnd } from "../wire/record.ts";
 import type { AckQueue } from "./ack-queue.ts";
-import { type Conversation, newConversation, RESEND } from "./destination-conversation.ts";
+import { type Conversation, newConversation } from "./destination-conversation.ts";
 import { type Frames, RERUN } from "./frames.ts";
+import { Answering } from "./answering.ts";
 import { Journal, type Journaled } from "./journal.ts";
 import type { DeliveryPort, DestinationEvents, ResponseFacts } from "./ports.ts";
 import { Retention } from "./retention.ts";
@@ -22,7 +22,6 @@ import type { Disk } from "./stored-records.ts";
 import type { StreamReceiver } from "./stream-receiver.ts";
 import { Nursery } from "./stream-sender.ts";
 
-const SETTLE = 100;
 /** How long a refusal is remembered for copies of its message. */
 const REFUSAL = 30_000;
 const REFUSALS = 10_000;
@@ -40,20 +39,17 @@ export interface DestinationRooms {
 
 /** The worker's end of every message that arrives here. SPEC.md has its states and rules. */
 export class Destination {
-  readonly #port: DeliveryPort;
-  readonly #frames: Frames;
   readonly #acks: AckQueue;
   readonly #events: DestinationEvents;
   readonly #journal: Journal;
   readonly #seen = new SeenWindow();
   readonly #conversations = new Map<MessageId, Conversation>();
   readonly #retention: Retention;
-  readonly #timers = new Deadlines<MessageId>();
-  readonly #refused = new Set<MessageId>();
+  readonly #answering: Answering;
+  /** Until when each refusal is remembered. */
+  readonly #refused = new Deadlines<MessageId>();
   readonly #cancelledEarly = new Map<MessageId, Instant>();
   readonly #nursery = new Nursery();
-  readonly #dirty = new Set<Conversation>();
-  readonly #stalled = new Set<Conversation>();
   readonly #senders = new RecentHash();
   readonly #life: number;
   readonly #store: number;
@@ -61,8 +57,7 @@ export class Destination {
   constructor(options: { readonly life: number; readonly store: number; readonly retention: Millis }, rooms: DestinationRooms) {
     this.#life = options.life;
     this.#store = options.store;
-    this.#port = rooms.port;
-    this.#frames = rooms.frames;
+    this.#answering = new Answering(rooms.port, rooms.frames);
     this.#acks = rooms.acks;
     this.#events = rooms.events;
     this.#journal = new Journal(rooms.disk);
@@ -88,17 +83,17 @@ export class Destination {
     const known = this.#conversations.get(id);
     if (known !== undefined) return this.#again(known);
     if (this.#seen.has(id)) {
-      return this.#reset(peer, id, responsesGone());
+      return this.#answering.reset(peer, id, responsesGone());
     }
     const body = this.#read(peer, id, frame, start, end);
     const durable = (header.flags & FLAG.durable) !== 0;
     // A durable message that the journal does not have has not begun in any life that this store remembers.
     const life = durable ? this.#store : this.#life;
     if (header.auxiliary !== life && !this.#events.isIdempotent(body.directive)) {
-      return this.#receipt(peer, id, { type: "stale", life, resent: (header.flags & FLAG.resent) !== 0 });
+      return this.#answering.receipt(peer, id, { type: "stale", life, resent: (header.flags & FLAG.resent) !== 0 });
     }
     if (!this.#seen.add(id, body.floor, now + header.ttl)) {
-      return this.#reset(peer, id, new MeshError("RESPONSES_GONE", "the work was ended by its sender before"));
+      return this.#answering.reset(peer, id, new MeshError("RESPONSES_GONE", "the work was ended by its sender before"));
     }
     const hold = (header.flags & FLAG.hold) !== 0;
     const streamed = (header.flags & FLAG.streamed) !== 0;
@@ -125,7 +120,7 @@ export class Destination {
     if (conversation?.phase !== "offered") return;
     conversation.phase = "accepted";
     conversation.receiptDue = true;
-    this.#mark(conversation);
+    this.#answering.mark(conversation);
   }
 
   refuse(now: Instant, id: MessageId, error: MeshError): void {
@@ -133,12 +128,11 @@ export class Destination {
     if (conversation === undefined || conversation.phase === "accepted" || conversation.phase === "ended") return;
     conversation.phase = "refused";
     conversation.error = error;
-    this.#refused.add(id);
-    if (this.#refused.size > REFUSALS) for (const oldest of this.#refused) if (this.#drop(oldest)) break;
+    if (this.#refused.size >= REFUSALS) this.#drop(this.#refused.take(Infinity));
+    this.#refused.set(id, now + REFUSAL);
     if (conversation.durable) this.#journal.remove(id);
     conversation.receiptDue = true;
-    this.#mark(conversation);
-    this.#timers.set(id, now + REFUSAL);
+    this.#answering.mark(conversation);
   }
 
   /** The work began. */
@@ -146,7 +140,7 @@ export class Destination {
     const conversation = this.#conversations.get(id);
     if (conversation === undefined || conversation.phase !== "accepted") return;
     conversation.down.write([runningRecord()], conversation.responses + 1);
-    this.#mark(conversation);
+    this.#answering.mark(conversation);
   }
 
   /** Adds one response of at most 48 KiB. `false`: wait for `onResponseWritable`. */
@@ -178,7 +172,7 @@ export class Destination {
     // What a restart interrupted stays as it is there: another restart must not take it for work that ended.
     if (conversation.frame !== undefined && conversation.interrupted === undefined)
       this.#journal.put(id, conversation.frame, true, () => undefined);
-    this.#mark(conversation);
+    this.#answering.mark(conversation);
     this.#keep(now, conversation);
   }
 
@@ -223,7 +217,8 @@ export class Destination {
     }
     if (conversation.interrupted !== undefined) {
       if (ack.done || ack.detached) return;
-      if (ack.offset > 0 || ack.generation !== conversation.generation) return this.#reset(from, ack.id, conversation.interrupted);
+      if (ack.offset > 0 || ack.generation !== conversation.generation)
+        return this.#answering.reset(from, ack.id, conversation.interrupted);
       return this.#again(conversation);
     }
     if (
@@ -237,17 +232,9 @@ export class Destination {
       conversation.detached = true;
       return;
     }
-    const { down } = conversation;
-    const before = down.acked;
-    if (!down.acknowledge(ack.offset, ack.window, ack.done)) return;
-    this.#retention.resize(ack.id, down.held);
-    if (ack.probed) down.goBack();
-    else if (ack.gap) down.missing(ack.offset);
-    if (down.acked > before) conversation.wait = RESEND.first;
-    if (down.outstanding) this.#timers.set(ack.id, now + conversation.wait);
-    else this.#timers.delete(ack.id);
-    this.#mark(conversation);
-    if (conversation.blocked && down.writable) {
+    if (!this.#answering.acknowledge(now, conversation, ack)) return;
+    this.#retention.resize(ack.id, conversation.down.held);
+    if (conversation.blocked && conversation.down.writable) {
       conversation.blocked = false;
       this.#events.onResponseWritable(ack.id);
     }
@@ -258,13 +245,13 @@ export class Destination {
     if (conversation !== undefined) {
       if (conversation.phase === "journaling" || conversation.phase === "offered") return this.refuse(now, id, error);
       if (conversation.phase === "accepted") return this.#events.onCancel(id, error);
-      if (conversation.interrupted !== undefined) return this.#reset(from, id, conversation.interrupted);
+      if (conversation.interrupted !== undefined) return this.#answering.reset(from, id, conversation.interrupted);
       return this.#again(conversation);
     }
     if (this.#cancelledEarly.size >= EARLY_CANCEL.most)
       for (const first of this.#cancelledEarly.keys()) if (this.#cancelledEarly.delete(first)) break;
     this.#cancelledEarly.set(id, now + EARLY_CANCEL.life);
-    this.#reset(from, id, error);
+    this.#answering.reset(from, id, error);
   }
 
   onConfirm(id: MessageId): void {
@@ -275,52 +262,52 @@ export class Destination {
   /** Someone wants the responses from one on: the stream starts over for it. `elsewhere`: where this node sent the work, if it did. */
   onAttach(id: MessageId, from: NodeHash, body: Uint8Array, elsewhere: NodeId | undefined): void {
     const conversation = this.#conversations.get(id);
-    if (conversation === undefined && elsewhere !== undefined) return this.#receipt(from, id, { type: "elsewhere", node: elsewhere });
+    if (conversation === undefined && elsewhere !== undefined)
+      return this.#answering.receipt(from, id, { type: "elsewhere", node: elsewhere });
     if (conversation === undefined || conversation.phase === "journaling" || conversation.phase === "offered") {
       const error = this.#seen.has(id)
         ? new MeshError("RESPONSES_GONE", "the work ended; its responses are no longer kept")
         : new MeshError("UNKNOWN_WORK", "this node has no such work");
-      return this.#receipt(from, id, { type: "refused", error });
+      return this.#answering.receipt(from, id, { type: "refused", error });
     }
-    if (conversation.error !== undefined) return this.#receipt(from, id, { type: "refused", error: conversation.error });
+    if (conversation.error !== undefined) return this.#answering.receipt(from, id, { type: "refused", error: conversation.error });
     const serial = new Fields(decode(body), "a request to attach").integer("f", 1);
     const place = conversation.down.rewind(serial, conversation.responses + 1);
     if (place === undefined) {
-      return this.#receipt(from, id, { type: "refused", error: new MeshError("RESPONSES_GONE", `response ${serial} is no longer kept`) });
+      return this.#answering.receipt(from, id, {
+        type: "refused",
+        error: new MeshError("RESPONSES_GONE", `response ${serial} is no longer kept`),
+      });
     }
     conversation.interrupted = undefined;
     conversation.peer = from;
     conversation.generation = (conversation.generation & RERUN) | ((conversation.generation + 1) & ~RERUN & 0xffff);
     conversation.detached = false;
     conversation.receiptDue = false;
-    this.#receipt(from, id, { type: "attached", ...place, generation: conversation.generation });
-    this.#mark(conversation);
+    this.#answering.receipt(from, id, { type: "attached", ...place, generation: conversation.generation });
+    this.#answering.mark(conversation);
   }
 
   routesChanged(now: Instant): void {
-    this.unblock();
-    for (const conversation of this.#conversations.values()) {
-      if (!conversation.down.outstanding || conversation.detached) continue;
-      conversation.wait = SETTLE;
-      const due = this.#timers.get(conversation.id);
-      if (due === undefined || due > now + SETTLE) this.#timers.set(conversation.id, now + SETTLE);
-    }
+    this.#answering.routesChanged(now, this.#conversations.values());
   }
 
   unblock(): void {
-    for (const conversation of this.#stalled) this.#mark(conversation);
-    this.#stalled.clear();
+    this.#answering.unblock();
   }
 
   flush(now: Instant): void {
-    for (const conversation of this.#dirty) this.#pump(now, conversation);
-    this.#dirty.clear();
+    this.#answering.flush(now);
   }
 
   nextWake(): Instant | undefined {
-    const times = [this.#timers.next(), this.#seen.nextWake(), this.#retention.nextWake(), this.#journal.nextWake()].filter(
-      (at) => at !== undefined,
-    );
+    const times = [
+      this.#answering.nextWake(),
+      this.#refused.next(),
+      this.#seen.nextWake(),
+      this.#retention.nextWake(),
+      this.#journal.nextWake(),
+    ].filter((at) => at !== undefined);
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
@@ -331,10 +318,8 @@ export class Destination {
       if (until > now) break;
       this.#cancelledEarly.delete(id);
     }
-    for (let id = this.#timers.take(now); id !== undefined; id = this.#timers.take(now)) {
-      const conversation = this.#conversations.get(id);
-      if (conversation !== undefined) this.#due(now, conversation);
-    }
+    this.#answering.wake(now);
+    for (let id = this.#refused.take(now); id !== undefined; id = this.#refused.take(now)) this.#drop(id);
     for (const id of this.#retention.wake(now)) this.#drop(id);
   }
 
@@ -347,7 +332,7 @@ export class Destination {
       throw new MeshError("DENIED", `the message says that ${body.sender} sent it, and came from another node`);
     } catch (thrown) {
       const error = toMeshError(thrown);
-      this.#receipt(peer, id, { type: "refused", error });
+      this.#answering.receipt(peer, id, { type: "refused", error });
       throw error;
     }
   }
@@ -385,113 +370,38 @@ export class Destination {
   #write(id: MessageId, head: Uint8Array, payload: Uint8Array | undefined, isNew: boolean): boolean {
     const conversation = this.#conversations.get(id);
     if (conversation === undefined || conversation.phase !== "accepted") return true;
-    if (isNew) conversation.responses++;
-    conversation.down.write(payload === undefined ? [head] : [head, payload], isNew ? conversation.responses : undefined);
-    this.#mark(conversation);
-    conversation.blocked = !conversation.down.writable;
-    return !conversation.blocked;
+    return this.#answering.write(conversation, head, payload, isNew);
   }
 
   /** A copy of a message that is known: say again what was said. */
   #again(conversation: Conversation): void {
     if (conversation.phase === "journaling" || conversation.phase === "offered") return;
-    conversation.receiptDue = true;
-    conversation.interrupted = undefined;
-    conversation.detached = false;
-    if (conversation.down.outstanding) conversation.down.goBack();
-    this.#mark(conversation);
-  }
-
-  #pump(now: Instant, conversation: Conversation): void {
-    const { down, id, peer } = conversation;
-    // A sender that has just joined may be known here a moment later than its message.
-    if (!this.#port.hasRoute(peer.high, peer.low)) {
-      this.#stalled.add(conversation);
-      return;
-    }
-    if (conversation.phase === "refused") return this.#sayRefused(conversation);
-    let sent = false;
-    while (!conversation.detached) {
-      if (this.#port.congested(peer.high, peer.low)) {
-        this.#stalled.add(conversation);
-        break;
-      }
-      const chunk = down.take();
-      if (chunk === undefined) break;
-      sent = true;
-      this.#frames.sendChunk(peer, id, chunk, conversation.receiptDue ? FLAG.accepted : 0, conversation.generation);
-      conversation.receiptDue = false;
-    }
-    if (conversation.receiptDue) {
-      conversation.receiptDue = false;
-      this.#receipt(peer, id, { type: "accepted" }, conversation.hold ? FLAG.hold : 0);
-    }
-    if (sent && this.#timers.get(id) === undefined) this.#timers.set(id, now + conversation.wait);
-  }
-
-  #sayRefused(conversation: Conversation): void {
-    if (conversation.error === undefined || !conversation.receiptDue) return;
-    conversation.receiptDue = false;
-    this.#receipt(conversation.peer, conversation.id, { type: "refused", error: conversation.error });
-  }
-
-  #due(now: Instant, conversation: Conversation): void {
-    if (conversation.phase === "refused") return void this.#drop(conversation.id);
-    const { down, peer, id } = conversation;
-    if (!down.outstanding || conversation.detached) return;
-    if (this.#port.hasRoute(peer.high, peer.low)) {
-      const flags = FLAG.probe | FLAG.accepted;
-      this.#frames.sendChunk(
-        peer,
-        id,
-        { offset: down.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false },
-        flags,
-        conversation.generation,
-      );
-    }
-    this.#timers.set(id, now + conversation.wait);
-    conversation.wait = Math.min(RESEND.most, conversation.wait * 2);
+    this.#answering.again(conversation);
   }
 
   #keep(now: Instant, conversation: Conversation): void {
     for (const id of this.#retention.keep(now, conversation.id, conversation.down.held)) this.#drop(id);
   }
 
-  #drop(id: MessageId): boolean {
-    const conversation = this.#conversations.get(id);
-    this.#refused.delete(id);
-    if (conversation === undefined) return false;
-    this.#conversations.delete(id);
-    this.#timers.delete(id);
-    this.#dirty.delete(conversation);
-    this.#stalled.delete(conversation);
-    if (conversation.durable) this.#journal.release(id, conversation.until);
-    return true;
-  }
-
-  #mark(conversation: Conversation): void {
-    this.#dirty.add(conversation);
-    this.#port.markDirty();
+  #drop(id: MessageId | undefined): void {
+    const conversation = id === undefined ? undefined : this.#conversations.get(id);
+    if (conversation === undefined) return;
+    this.#refused.delete(conversation.id);
+    this.#conversations.delete(conversation.id);
+    this.#answering.forget(conversation);
+    if (conversation.durable) this.#journal.release(conversation.id, conversation.until);
   }
 
   #acknowledge(now: Instant, conversation: Conversation, up: StreamReceiver): void {
     const { need } = up;
     if (need === undefined || conversation.acks === undefined) return;
     this.#acks.add(now, conversation.acks, need === "now");
-    if (need === "now") this.#port.markDirty();
-  }
-
-  #receipt(to: NodeHash, id: MessageId, receipt: Receipt, flags = 0): void {
-    this.#frames.send({ kind: FRAME.receipt, to, id, flags }, encodeReceipt(receipt));
+    if (need === "now") this.#answering.mark(conversation);
   }
 
   #unknown(to: NodeHash, id: MessageId): void {
-    if (this.#seen.has(id)) return this.#reset(to, id, responsesGone());
-    this.#reset(to, id, new MeshError("WORK_INTERRUPTED", "the worker restarted, or has forgotten the work"));
-  }
-
-  #reset(to: NodeHash, id: MessageId, error: MeshError): void {
-    this.#frames.send({ kind: FRAME.reset, to, id }, encodeError(error));
+    if (this.#seen.has(id)) return this.#answering.reset(to, id, responsesGone());
+    this.#answering.reset(to, id, new MeshError("WORK_INTERRUPTED", "the worker restarted, or has forgotten the work"));
   }
 }
 

@@ -1,0 +1,153 @@
+import { Deadlines } from "../core/deadlines.ts";
+import type { MeshError } from "../core/errors.ts";
+import type { MessageId } from "../core/ids.ts";
+import type { Instant, Millis } from "../core/instant.ts";
+import type { NodeHash } from "../core/node-hash.ts";
+import type { Acknowledgement } from "../wire/acknowledgement.ts";
+import { FLAG, FRAME } from "../wire/frame.ts";
+import { encodeError, encodeReceipt, type Receipt } from "../wire/outcome.ts";
+import { type Conversation, RESEND } from "./destination-conversation.ts";
+import type { Frames } from "./frames.ts";
+import type { DeliveryPort } from "./ports.ts";
+
+/** After routes changed, what is on its way may be lost: so long until a probe asks. */
+const SETTLE: Millis = 100;
+
+/** What the worker's end says: receipts, and the stream of responses, as fast as its reader and the way to it take them. */
+export class Answering {
+  readonly #port: DeliveryPort;
+  readonly #frames: Frames;
+  /** When the reader is asked how far it has come. */
+  readonly #probes = new Deadlines<Conversation>();
+  readonly #dirty = new Set<Conversation>();
+  readonly #stalled = new Set<Conversation>();
+
+  constructor(port: DeliveryPort, frames: Frames) {
+    this.#port = port;
+    this.#frames = frames;
+  }
+
+  /** There is something to say; it leaves at the end of the tick. */
+  mark(conversation: Conversation): void {
+    this.#dirty.add(conversation);
+    this.#port.markDirty();
+  }
+
+  /** `isNew`: another response begins. `false`: wait until its reader has taken some. */
+  write(conversation: Conversation, head: Uint8Array, payload: Uint8Array | undefined, isNew: boolean): boolean {
+    if (isNew) conversation.responses++;
+    conversation.down.write(payload === undefined ? [head] : [head, payload], isNew ? conversation.responses : undefined);
+    this.mark(conversation);
+    conversation.blocked = !conversation.down.writable;
+    return !conversation.blocked;
+  }
+
+  /** Says again what was said: a copy of its message came, or its reader came back. */
+  again(conversation: Conversation): void {
+    conversation.receiptDue = true;
+    conversation.interrupted = undefined;
+    conversation.detached = false;
+    if (conversation.down.outstanding) conversation.down.goBack();
+    this.mark(conversation);
+  }
+
+  /** Its reader has taken so much. `false`: it says what cannot be. */
+  acknowledge(now: Instant, conversation: Conversation, ack: Acknowledgement): boolean {
+    const { down } = conversation;
+    const before = down.acked;
+    if (!down.acknowledge(ack.offset, ack.window, ack.done)) return false;
+    if (ack.probed) down.goBack();
+    else if (ack.gap) down.missing(ack.offset);
+    if (down.acked > before) conversation.wait = RESEND.first;
+    if (down.outstanding) this.#probes.set(conversation, now + conversation.wait);
+    else this.#probes.delete(conversation);
+    this.mark(conversation);
+    return true;
+  }
+
+  forget(conversation: Conversation): void {
+    this.#probes.delete(conversation);
+    this.#dirty.delete(conversation);
+    this.#stalled.delete(conversation);
+  }
+
+  routesChanged(now: Instant, conversations: Iterable<Conversation>): void {
+    this.unblock();
+    for (const conversation of conversations) {
+      if (!conversation.down.outstanding || conversation.detached) continue;
+      conversation.wait = SETTLE;
+      const due = this.#probes.get(conversation);
+      if (due === undefined || due > now + SETTLE) this.#probes.set(conversation, now + SETTLE);
+    }
+  }
+
+  unblock(): void {
+    for (const conversation of this.#stalled) this.mark(conversation);
+    this.#stalled.clear();
+  }
+
+  flush(now: Instant): void {
+    for (const conversation of this.#dirty) this.#pump(now, conversation);
+    this.#dirty.clear();
+  }
+
+  nextWake(): Instant | undefined {
+    return this.#probes.next();
+  }
+
+  wake(now: Instant): void {
+    for (let due = this.#probes.take(now); due !== undefined; due = this.#probes.take(now)) this.#probe(now, due);
+  }
+
+  receipt(to: NodeHash, id: MessageId, receipt: Receipt, flags = 0): void {
+    this.#frames.send({ kind: FRAME.receipt, to, id, flags }, encodeReceipt(receipt));
+  }
+
+  reset(to: NodeHash, id: MessageId, error: MeshError): void {
+    this.#frames.send({ kind: FRAME.reset, to, id }, encodeError(error));
+  }
+
+  #pump(now: Instant, conversation: Conversation): void {
+    const { down, id, peer } = conversation;
+    // A sender that has just joined may be known here a moment later than its message.
+    if (!this.#port.hasRoute(peer.high, peer.low)) {
+      this.#stalled.add(conversation);
+      return;
+    }
+    if (conversation.phase === "refused") return this.#sayRefused(conversation);
+    let sent = false;
+    while (!conversation.detached) {
+      if (this.#port.congested(peer.high, peer.low)) {
+        this.#stalled.add(conversation);
+        break;
+      }
+      const chunk = down.take();
+      if (chunk === undefined) break;
+      sent = true;
+      this.#frames.sendChunk(peer, id, chunk, conversation.receiptDue ? FLAG.accepted : 0, conversation.generation);
+      conversation.receiptDue = false;
+    }
+    if (conversation.receiptDue) {
+      conversation.receiptDue = false;
+      this.receipt(peer, id, { type: "accepted" }, conversation.hold ? FLAG.hold : 0);
+    }
+    if (sent && this.#probes.get(conversation) === undefined) this.#probes.set(conversation, now + conversation.wait);
+  }
+
+  #sayRefused(conversation: Conversation): void {
+    if (conversation.error === undefined || !conversation.receiptDue) return;
+    conversation.receiptDue = false;
+    this.receipt(conversation.peer, conversation.id, { type: "refused", error: conversation.error });
+  }
+
+  #probe(now: Instant, conversation: Conversation): void {
+    const { down, peer, id, generation } = conversation;
+    if (!down.outstanding || conversation.detached) return;
+    if (this.#port.hasRoute(peer.high, peer.low)) {
+      const nothing = { offset: down.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false };
+      this.#frames.sendChunk(peer, id, nothing, FLAG.probe | FLAG.accepted, generation);
+    }
+    this.#probes.set(conversation, now + conversation.wait);
+    conversation.wait = Math.min(RESEND.most, conversation.wait * 2);
+  }
+}
