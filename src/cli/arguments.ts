@@ -40,14 +40,20 @@ export class Arguments {
 
   /** Milliseconds of an option that counts in seconds; `500ms` and `5m` are taken too. */
   seconds(name: string, least = 0): number | undefined {
+    const value = this.duration(name, least);
+    // Timers count in 32 bits.
+    return value === undefined ? undefined : Math.min(value, 2 ** 31 - 1);
+  }
+
+  /** The same for what no timer counts: as long as was said. */
+  duration(name: string, least = 0): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const value = parseDuration(text, 1_000);
     if (value === undefined || value < least) {
       throw usage(`--${name} is a number of seconds${least > 0 ? `, at least ${least / 1_000}` : ""}, not "${text}"`);
     }
-    // Timers count in 32 bits.
-    return Math.min(value, 2 ** 31 - 1);
+    return value;
   }
 
   count(name: string): number | undefined {

@@ -3,13 +3,15 @@ import { dirname } from "node:path";
 import { loadConfig } from "../config/load.ts";
 import type { NodeConfig } from "../config/node-config.ts";
 import { EXIT, MeshError } from "../core/errors.ts";
-import type { CertificateFacts, MadeToken } from "../node/membership.ts";
+import type { MadeToken } from "../node/membership.ts";
 import { type Arguments, usage } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { escapeLine } from "./escape.ts";
 import { table } from "./table.ts";
 
 const HOUR = 3_600_000;
+/** Below, nodes would do little else than renew. */
+const SHORTEST_VALIDITY = 10_000;
 
 /** `receptor mesh init`: an authority, this node's certificate, and a join token. */
 export async function init(args: Arguments, context: Context): Promise<number> {
@@ -18,7 +20,8 @@ export async function init(args: Arguments, context: Context): Promise<number> {
   const config = await configOf(args, context, { id: args.text("id") });
   const dataDir = folderOf(config);
   const { makeMesh, makeToken } = await services.membership();
-  const { mesh, node } = await makeMesh(dataDir, config.id);
+  const validity = args.duration("validity", SHORTEST_VALIDITY);
+  const { mesh, node } = await makeMesh(dataDir, config.id, validity === undefined ? {} : { validity });
   const { id: _, ...token } = await makeToken(dataDir, wish);
   if (out.json) {
     out.object({ mesh, node, dataDir, token: token.token, expires: new Date(token.expires).toISOString(), uses: token.uses });
@@ -93,40 +96,8 @@ export async function revokeToken(args: Arguments, context: Context): Promise<nu
   return EXIT.done;
 }
 
-/** `receptor cert show`. */
-export async function showCertificate(args: Arguments, context: Context): Promise<number> {
-  const config = await configOf(args, context);
-  return show(await (await context.services.membership()).describeCertificate(config), context);
-}
-
-/** `receptor cert check`: the same, or why a node cannot start with it. */
-export async function checkCertificate(args: Arguments, context: Context): Promise<number> {
-  const config = await configOf(args, context);
-  return show(await (await context.services.membership()).checkCertificate(config), context);
-}
-
-function show(facts: CertificateFacts, { out }: Context): number {
-  if (out.json) {
-    out.object(facts);
-    return EXIT.done;
-  }
-  const { node, names, groups, issuer, serial, validFrom, validTo, fingerprint, path, warnings } = facts;
-  const rows = [
-    ...(node === null ? [] : [["node", node]]),
-    ["names", names],
-    ["groups", groups.join(", ") || "-"],
-    ["issuer", issuer],
-    ["serial", serial],
-    ["valid", `${validFrom} to ${validTo}`],
-    ["sha256", fingerprint],
-    ["file", path],
-  ];
-  for (const [name = "", value = ""] of rows) out.print(`${name.padEnd(8)}${escapeLine(value)}`);
-  for (const warning of warnings) out.print(out.style("yellow", `warning: ${escapeLine(warning)}`));
-  return EXIT.done;
-}
-
-async function configOf(
+/** The configuration that holds for a command about the data folder. */
+export async function configOf(
   args: Arguments,
   { env, cwd, services }: Context,
   flags: { readonly id?: string | undefined } = {},
@@ -142,7 +113,8 @@ async function configOf(
   return config;
 }
 
-function folderOf({ dataDir, tls }: NodeConfig): string {
+/** The data folder. Throws CONFIG_INVALID where the node goes by the certificate of another authority. */
+export function folderOf({ dataDir, tls }: NodeConfig): string {
   if (dataDir === undefined) throw new MeshError("CONFIG_INVALID", "no data folder is named");
   if (tls.cert !== undefined && !dirname(tls.cert).startsWith(dataDir))
     throw new MeshError(

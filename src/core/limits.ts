@@ -13,6 +13,8 @@ export const LIMITS = {
   greetingFrame: 4 * KiB,
   /** What a machine that wants to join says before it has a certificate. */
   enrolment: 4 * KiB,
+  /** What a member says that wants its certificate renewed. */
+  renewal: 8 * KiB,
   /** Payload carried in the message itself; larger ones travel as streams. */
   inlinePayload: 16 * KiB,
   /** One record of a response stream; larger responses travel as several. */

@@ -26,6 +26,16 @@ export function hashOfKey(certificate: X509Certificate): string {
     .digest("hex");
 }
 
+/** Whether `issuer` has signed the certificate. */
+export function isIssued(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+/** When a certificate begins and ends: milliseconds since 1970. */
+export function spanOf(certificate: X509Certificate): { readonly from: number; readonly until: number } {
+  return { from: Date.parse(certificate.validFrom), until: Date.parse(certificate.validTo) };
+}
+
 /** The mesh and the node that a certificate of the mesh names. Throws CERTIFICATE_INVALID where it has another number of URIs than one. */
 export function namesOf(certificate: X509Certificate): { readonly mesh: MeshId; readonly node: NodeId } {
   const uris = parseAltNames(certificate.subjectAltName).filter(({ type }) => type === "URI");

@@ -1,4 +1,5 @@
-import { chmod, mkdir, open, readFile, rename, stat } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { MeshError } from "../core/errors.ts";
 
@@ -8,9 +9,13 @@ export interface IdentityFiles {
   /** The node's certificate, and after it the authority's. */
   readonly certificate: string;
   readonly key: string;
+  /** A new key whose certificate has been asked for and is not there yet. */
+  readonly nextKey: string;
   readonly authority: string;
   /** Where there is one, the node may sign. */
   readonly authorityKey: string;
+  /** How the authority signs. */
+  readonly signing: string;
   readonly tokens: string;
   readonly issued: string;
 }
@@ -21,8 +26,10 @@ export function identityFiles(dataDir: string): IdentityFiles {
     folder,
     certificate: join(folder, "node.crt"),
     key: join(folder, "node.key"),
+    nextKey: join(folder, "node.key.next"),
     authority: join(folder, "ca.crt"),
     authorityKey: join(folder, "ca.key"),
+    signing: join(folder, "signing.json"),
     tokens: join(folder, "tokens"),
     issued: join(folder, "issued"),
   };
@@ -55,10 +62,11 @@ export async function checkPrivate(path: string): Promise<void> {
 
 /** Writes a file that only its owner may read: whole and on disk, or not at all. Rejects with CONFIG_INVALID. */
 export async function writePrivate(path: string, text: string): Promise<void> {
+  // A node and a command may write one file at one time.
+  const draft = `${path}.${randomBytes(6).toString("hex")}.new`;
   try {
     await makePrivateFolder(dirname(path));
-    const draft = `${path}.new`;
-    const file = await open(draft, "w", 0o600);
+    const file = await open(draft, "wx", 0o600);
     try {
       await file.writeFile(text);
       await file.sync();
@@ -67,8 +75,31 @@ export async function writePrivate(path: string, text: string): Promise<void> {
     }
     await chmod(draft, 0o600);
     await rename(draft, path);
+    await syncFolder(dirname(path));
   } catch (cause) {
+    await rm(draft, { force: true }).catch(() => undefined);
     throw new MeshError("CONFIG_INVALID", `${path} cannot be written: ${codeOf(cause)}`, { cause });
+  }
+}
+
+/** Puts a file in the place of another of its folder; on disk when it resolves. Rejects with CONFIG_INVALID. */
+export async function replaceFile(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+    await syncFolder(dirname(to));
+  } catch (cause) {
+    throw new MeshError("CONFIG_INVALID", `${to} cannot be replaced: ${codeOf(cause)}`, { cause });
+  }
+}
+
+/** Without this a power cut may undo a rename. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 

@@ -2,13 +2,14 @@ import { createPrivateKey, type X509Certificate } from "node:crypto";
 import { MeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
 import type { Logger } from "../core/log.ts";
-import { hashOfCertificate, namesOf, readCertificate } from "./certificate.ts";
+import { hashOfCertificate, isIssued, namesOf, readCertificate } from "./certificate.ts";
 import { identityFiles, readIfThere, readKeyIfThere, writePrivate } from "./files.ts";
 import { formatJoinToken, type JoinToken } from "./join-token.ts";
 import { refusedToken } from "./judge.ts";
 import { Ledger } from "./ledger.ts";
 import { isCertifiable, LONGEST_CERTIFIED, type MeshId } from "./names.ts";
 import { Signer } from "./signer.ts";
+import { readSigning, SIGNING_DEFAULTS, type SigningSettings, writeSigning } from "./signing.ts";
 import { type NewToken, TokenStore } from "./token-store.ts";
 
 /** How long an authority lasts. */
@@ -39,10 +40,17 @@ export async function readIdentity(dataDir: string): Promise<Identity | undefine
 }
 
 /**
- * Makes a mesh: its authority and the certificate of `node`, in the data folder. `now`: milliseconds since 1970. Rejects with
- * CONFIG_INVALID where the folder has an identity already.
+ * Makes a mesh: its authority, how that signs, and the certificate of `node`, in the data folder. `now`: milliseconds since 1970. Rejects
+ * with CONFIG_INVALID where the folder has an identity already.
  */
-export async function foundMesh(dataDir: string, node: NodeId, mesh: MeshId, now: number, log: Logger): Promise<Identity> {
+export async function foundMesh(
+  dataDir: string,
+  node: NodeId,
+  mesh: MeshId,
+  now: number,
+  log: Logger,
+  settings: SigningSettings = SIGNING_DEFAULTS,
+): Promise<Identity> {
   const files = identityFiles(dataDir);
   const before = await readIdentity(dataDir);
   if (before !== undefined)
@@ -61,6 +69,7 @@ export async function foundMesh(dataDir: string, node: NodeId, mesh: MeshId, now
     await writePrivate(files.authorityKey, authority.key);
     await writePrivate(files.authority, authority.certificate);
   }
+  await writeSigning(files.signing, settings);
   const signer = await openSigner(dataDir, log);
   if (signer === undefined) throw new MeshError("CONFIG_INVALID", `${files.folder} has no authority that can be used`);
   const certificate = await signer.issue(node, ["*"], await createRequest(await ownKey(dataDir)));
@@ -78,8 +87,9 @@ export async function openSigner(dataDir: string, log: Logger): Promise<Signer |
   if (key === undefined || certificate === undefined) return undefined;
   const parsed = readCertificate(certificate, files.authority);
   const mesh = meshOf(parsed, files.authority);
+  const { validity } = await readSigning(files.signing);
   return new Signer(
-    { mesh, authority: { key, certificate } },
+    { mesh, authority: { key, certificate }, validity },
     { tokens: new TokenStore(files.tokens), ledger: new Ledger(files.issued), log, wallClock: () => Date.now() },
   );
 }
@@ -128,16 +138,31 @@ export async function installCertificate(
   certificate: string,
   authority: string,
 ): Promise<void> {
-  const leaf = readCertificate(certificate, "what the signer sent");
-  const issuer = readCertificate(authority, "the authority");
-  if (!isAuthorityOf(token, issuer))
+  if (!isAuthorityOf(token, readCertificate(authority, "the authority")))
     throw refusedToken("other-mesh", "the certificate is not from the authority that the join token names");
-  const wrong = (what: string): MeshError => new MeshError("CERTIFICATE_INVALID", `the certificate that the signer sent ${what}`);
-  if (!leaf.checkIssued(issuer) || !leaf.verify(issuer.publicKey)) throw wrong("is not signed by the mesh's authority");
-  if (!leaf.checkPrivateKey(createPrivateKey(await ownKey(dataDir)))) throw wrong("is for another key");
-  const names = namesOf(leaf);
-  if (names.mesh !== token.mesh || names.node !== node) throw wrong(`is for node "${names.node}" of mesh ${names.mesh}`);
+  checkSigned({ certificate, authority, key: await ownKey(dataDir), mesh: token.mesh, node });
   await install(dataDir, certificate, authority);
+}
+
+export interface SignedFor {
+  /** PEM, as are the other two. */
+  readonly certificate: string;
+  readonly authority: string;
+  /** The private one. */
+  readonly key: string;
+  readonly mesh: MeshId;
+  readonly node: NodeId;
+}
+
+/** Throws CERTIFICATE_INVALID unless the authority signed the certificate, for this key, this mesh and this id. */
+export function checkSigned({ certificate, authority, key, mesh, node }: SignedFor): X509Certificate {
+  const leaf = readCertificate(certificate, "what the signer sent");
+  const wrong = (what: string): MeshError => new MeshError("CERTIFICATE_INVALID", `the certificate that the signer sent ${what}`);
+  if (!isIssued(leaf, readCertificate(authority, "the authority"))) throw wrong("is not signed by the mesh's authority");
+  if (!leaf.checkPrivateKey(createPrivateKey(key))) throw wrong("is for another key");
+  const names = namesOf(leaf);
+  if (names.mesh !== mesh || names.node !== node) throw wrong(`is for node "${names.node}" of mesh ${names.mesh}`);
+  return leaf;
 }
 
 /** Whether a token was made by this authority. */
@@ -145,7 +170,8 @@ export function isAuthorityOf(token: JoinToken, authority: X509Certificate): boo
   return Buffer.from(token.authority).equals(Buffer.from(hashOfCertificate(authority)));
 }
 
-async function install(dataDir: string, certificate: string, authority: string): Promise<void> {
+/** Keeps a certificate that was checked, and its authority's. */
+export async function install(dataDir: string, certificate: string, authority: string): Promise<void> {
   const files = identityFiles(dataDir);
   await writePrivate(files.authority, authority);
   // The last one: with it the folder has an identity.

@@ -46,7 +46,8 @@ export interface Applicant {
 /** Who has the id now, as far as this signer has issued certificates. */
 export interface Owner {
   readonly key: string;
-  /** When the certificate ends: milliseconds since 1970. */
+  /** When the certificate begins and ends: milliseconds since 1970. */
+  readonly from: number;
   readonly until: number;
 }
 

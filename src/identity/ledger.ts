@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { NodeId } from "../core/ids.ts";
-import { hashOfKey, readCertificate } from "./certificate.ts";
+import { hashOfKey, readCertificate, spanOf } from "./certificate.ts";
 import { readIfThere, writePrivate } from "./files.ts";
 import type { Owner } from "./judge.ts";
 
@@ -17,7 +17,7 @@ export class Ledger {
     const pem = await readIfThere(this.#path(node));
     if (pem === undefined) return undefined;
     const certificate = readCertificate(pem, this.#path(node));
-    return { key: hashOfKey(certificate), until: Date.parse(certificate.validTo) };
+    return { key: hashOfKey(certificate), ...spanOf(certificate) };
   }
 
   async note(node: NodeId, certificate: string): Promise<void> {

@@ -1,16 +1,18 @@
-import { isMeshError } from "../core/errors.ts";
+import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
 import type { Logger } from "../core/log.ts";
 import { TokenBucket } from "../core/token-bucket.ts";
+import { groupPatternsOf, hashOfKey, namesOf, readCertificate, spanOf } from "./certificate.ts";
 import { decodeEnrolmentRequest, encodeEnrolmentAnswer, type EnrolmentRequest } from "./enrolment.ts";
 import { judge, refusedToken, shown } from "./judge.ts";
 import type { Ledger } from "./ledger.ts";
 import type { MeshId } from "./names.ts";
+import { decodeRenewalRequest, type RenewalRequest } from "./renewal.ts";
 import type { TokenStore } from "./token-store.ts";
 import type { KeyPair } from "./x509.ts";
 
-/** How long a node's certificate lasts, and how much before the signing it begins, for clocks that are behind. Milliseconds. */
-export const LEAF = { lifetime: 90 * 86_400_000, leeway: 3_600_000 } as const;
+/** How much before the signing a certificate begins, for clocks that are behind: so long, and no more than a tenth of what it lasts. */
+const LEEWAY = 3_600_000;
 
 /** Requests a second that one signer looks at, and at once: what comes from many addresses at a time must leave time for the mesh. */
 const RATE = 20;
@@ -19,6 +21,8 @@ const BURST = 40;
 export interface SignerOptions {
   readonly mesh: MeshId;
   readonly authority: KeyPair;
+  /** How long the certificates last that it makes: milliseconds. */
+  readonly validity: number;
 }
 
 export interface SignerParts {
@@ -34,6 +38,8 @@ export class Signer {
   readonly #options: SignerOptions;
   readonly #parts: SignerParts;
   readonly #bucket = new TokenBucket(RATE, BURST);
+  /** Apart, so that strangers who ask keep no member from renewing. */
+  readonly #renewals = new TokenBucket(RATE, BURST);
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: SignerOptions, parts: SignerParts) {
@@ -69,17 +75,36 @@ export class Signer {
     }
   }
 
+  /** The answer to a member that wants its certificate renewed. Rejects with BUSY where too many ask; otherwise never. */
+  async renew(bytes: Uint8Array): Promise<Uint8Array> {
+    const { log } = this.#parts;
+    if (!this.#renewals.take(performance.now())) throw new MeshError("BUSY", "this node signs no more certificates at the moment");
+    try {
+      const request = decodeRenewalRequest(bytes, readCertificate(this.#options.authority.certificate, "the authority"));
+      const turn = this.#turn.then(() => this.#renew(request));
+      this.#turn = turn.catch(() => undefined);
+      const { node, certificate } = await turn;
+      log.info({ event: "renewed", peer: node }, "a certificate was renewed");
+      return encodeEnrolmentAnswer({ type: "issued", certificate });
+    } catch (error) {
+      const { code, message, data } = toMeshError(error);
+      log.warn({ event: "renewal-refused", code, error: message }, "a certificate was not renewed");
+      if (code !== "CONFIG_INVALID" && code !== "INTERNAL") return encodeEnrolmentAnswer({ type: "refused", code, message, data });
+      return encodeEnrolmentAnswer({ type: "refused", code: "INTERNAL", message: "the signer has trouble: its log says which", data: {} });
+    }
+  }
+
   /** A certificate for a node that needs no token: this one itself. */
   async issue(node: NodeId, groups: readonly string[], request: Uint8Array): Promise<string> {
     const { ledger, wallClock } = this.#parts;
-    const { mesh, authority } = this.#options;
+    const { mesh, authority, validity } = this.#options;
     const now = wallClock();
     const { signNode } = await import("./x509.ts");
     const certificate = await signNode(authority, request, {
       mesh,
       node,
       groups,
-      validity: { from: now - LEAF.leeway, to: now + LEAF.lifetime },
+      validity: { from: now - Math.min(LEEWAY, validity / 10), to: now + validity },
     });
     await ledger.note(node, certificate);
     return certificate;
@@ -96,5 +121,23 @@ export class Signer {
     if (verdict === "new" && !(await tokens.use(token, { node, key, at: now })))
       throw refusedToken("used-up", "the join token has been used as often as it may be: ask for a new one");
     return await this.issue(node, token.groups, request);
+  }
+
+  async #renew({ certificate: present, request }: RenewalRequest): Promise<{ readonly node: NodeId; readonly certificate: string }> {
+    const { ledger, wallClock } = this.#parts;
+    const { mesh } = this.#options;
+    const names = namesOf(present);
+    if (names.mesh !== mesh) throw new MeshError("CERTIFICATE_INVALID", `the present certificate is of the mesh ${names.mesh}`);
+    const { from, until } = spanOf(present);
+    const now = wallClock();
+    if (now >= until || now < from)
+      throw new MeshError("CERTIFICATE_INVALID", "the present certificate does not hold now: join with a token");
+    const { requestKeyHash } = await import("./x509.ts");
+    const key = await requestKeyHash(request);
+    const owner = await ledger.ownerOf(names.node);
+    // A certificate that another key has taken the place of is worth nothing here, unless that key asks: its answer was lost.
+    if (owner !== undefined && owner.from > from && owner.key !== hashOfKey(present) && owner.key !== key)
+      throw new MeshError("DENIED", `the id "${names.node}" belongs to another key by now`, { data: { node: names.node } });
+    return { node: names.node, certificate: await this.issue(names.node, groupPatternsOf(present), request) };
   }
 }

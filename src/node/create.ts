@@ -14,8 +14,11 @@ import { adoptLogger, createLogger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { createTransports, type Transports } from "../transports/index.ts";
 import { isLoopback, parseMeshUrl } from "../transports/url.ts";
+import type { PluginAdvertisement } from "../wire/advertisement.ts";
 import { WorkMachine } from "../work/machine.ts";
 import type { MeshEvent, MeshNode } from "./api.ts";
+import { askSigners } from "./ask-signers.ts";
+import { Certificates } from "./certificates.ts";
 import { Changes } from "./changes.ts";
 import { Emitter } from "./emitter.ts";
 import { hasLost, lossWarnings, openStore, prepareDataDir, storeWarnings } from "./data-dir.ts";
@@ -102,12 +105,25 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   const events = new Emitter<MeshEvent>();
   const metrics = new Metrics({ node: id, version: VERSION });
   const warnings = new Map<string, string>();
-  let certificateWarnings = security.warnings;
   for (const warning of plainWarnings(security, urls)) warnings.set(warning, warning);
   const troubles = new Map<string, string>();
   if (config.insecure && urls.some((url) => !isLoopback(url.host) && (url.scheme === "tcp" || url.scheme === "ws"))) {
     warnings.set("insecure", "this node listens beyond loopback without certificates: whoever reaches it may run work here");
   }
+
+  let advertised: readonly PluginAdvertisement[] = [];
+  const advertise = (): void => engine.advertise({ plugins: [...advertised, ...certificates.advertised] });
+  const certificates = new Certificates(
+    { config, security, id, log },
+    {
+      replaceTls: (tls) => transports.replaceTls(tls),
+      ask: (renewal, signal) => askSigners(node, renewal, { signal, wait: 0, sleep: () => Promise.resolve() }),
+      onChange: advertise,
+      random: Math.random,
+      wallClock: Date.now,
+    },
+  );
+  resources.defer(() => certificates.close());
 
   const fatal = (error: MeshError): void => {
     if (extra.onFatal !== undefined) return extra.onFatal(error);
@@ -194,12 +210,19 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     dataDir,
     log,
     discover: !ephemeral,
-    builtin: meshPlugin({ node: () => node, engine: () => engine, version: VERSION, dataDir }),
+    builtin: meshPlugin({
+      node: () => node,
+      engine: () => engine,
+      version: VERSION,
+      dataDir,
+      sign: (question) => certificates.sign(question),
+    }),
     definitions: extra.definitions ?? [],
     host: worker.host,
-    onChange: (facts, advertised) => {
+    onChange: (facts, found) => {
       worker.setPlugins(facts);
-      engine.advertise({ plugins: advertised });
+      advertised = found;
+      advertise();
       changes.tell();
     },
     onProblems: (problems) => {
@@ -217,7 +240,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     changes,
     log,
     version: VERSION,
-    warnings: () => [...warnings.values(), ...certificateWarnings, ...storeWarnings(store), ...lossWarnings(store, metrics.counts)],
+    warnings: () => [...warnings.values(), ...certificates.warnings, ...storeWarnings(store), ...lossWarnings(store, metrics.counts)],
     secureByDefault: secure,
     ttl: config.store.ttl,
     openListener: (url) =>
@@ -233,15 +256,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
       }),
     reload: async () => {
       const next = (await extra.reconfigure?.()) ?? config;
-      const renewed = await openSecurity(next, log);
-      if (renewed.node !== security.node) {
-        throw new MeshError(
-          "CERTIFICATE_INVALID",
-          `the new certificate is for ${renewed.node ?? "no node"}, and this node is ${id}: restart it`,
-        );
-      }
-      transports.replaceTls(renewed.tls);
-      certificateWarnings = renewed.warnings;
+      await certificates.reload(next);
       await plugins.reload(next);
     },
     close: async (drain) => {
@@ -254,6 +269,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   for (const url of config.listen) await node.listen(url);
   engine.delivery.relay.announce(engine.now());
   for (const peer of config.peers) node.peer(peer);
+  if (!ephemeral) await certificates.start();
   if (config.http !== undefined) await serveHttp(config.http, { node, metrics, log, resources, store });
   resources.defer(() => metrics.close());
   return node;

@@ -4,28 +4,39 @@ import { readFile } from "node:fs/promises";
 import type { NodeConfig } from "../config/node-config.ts";
 import { MeshError } from "../core/errors.ts";
 import { SILENT } from "../core/log.ts";
-import { groupPatternsOf, hashOfCertificate, readCertificate } from "../identity/certificate.ts";
+import { groupPatternsOf, hashOfCertificate, isIssued, readCertificate } from "../identity/certificate.ts";
 import { checkPatterns } from "../identity/enrolment.ts";
 import { createToken, foundMesh, openTokens } from "../identity/folder.ts";
 import { statusOf, type TokenStatus } from "../identity/judge.ts";
 import { isMeshId } from "../identity/names.ts";
+import { SIGNING_DEFAULTS } from "../identity/signing.ts";
 import { MAX_USES } from "../identity/token-store.ts";
 import { resolveNodeId } from "./node-id.ts";
-import { openSecurity } from "./security.ts";
+import { expiryWarning, openSecurity } from "./security.ts";
 
 export { join, type Joined, type JoinOptions } from "./join.ts";
+export { renew, type RenewOptions } from "./renew.ts";
 
 export interface Founded {
   readonly mesh: string;
   readonly node: string;
 }
 
+export interface MeshWish {
+  /** How long certificates last: milliseconds, at least 10 s; default 90 days. */
+  readonly validity?: number;
+}
+
 /** Makes a mesh whose first node is that of the data folder. Rejects with CONFIG_INVALID where the folder belongs to a mesh. */
-export async function makeMesh(dataDir: string, id: string | undefined): Promise<Founded> {
+export async function makeMesh(
+  dataDir: string,
+  id: string | undefined,
+  { validity = SIGNING_DEFAULTS.validity }: MeshWish = {},
+): Promise<Founded> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const mesh = randomBytes(8).toString("hex");
   if (!isMeshId(mesh)) throw new MeshError("INTERNAL", "the id of the mesh is none");
-  const made = await foundMesh(dataDir, await resolveNodeId(id, dataDir), mesh, Date.now(), SILENT);
+  const made = await foundMesh(dataDir, await resolveNodeId(id, dataDir), mesh, Date.now(), SILENT, { validity });
   return { mesh: made.mesh, node: made.node };
 }
 
@@ -119,12 +130,13 @@ export async function describeCertificate(config: NodeConfig): Promise<Certifica
 /** The same, after a look at all that a node looks at when it starts. Rejects with CERTIFICATE_INVALID or CONFIG_INVALID. */
 export async function checkCertificate(config: NodeConfig): Promise<CertificateFacts> {
   const facts = await describeCertificate(config);
-  const { node, warnings } = await openSecurity(config, SILENT);
+  const security = await openSecurity(config, SILENT);
+  const expiry = expiryWarning(security, Date.now());
   const authorities = [...(await pems(config.tls.ca)), ...(await pems(config.tls.cert)).slice(1)];
   const own = readCertificate(await readFile(pathOf(config)), pathOf(config));
-  if (config.tls.ca !== undefined && !authorities.some((issuer) => own.checkIssued(issuer) && own.verify(issuer.publicKey)))
+  if (config.tls.ca !== undefined && !authorities.some((issuer) => isIssued(own, issuer)))
     throw new MeshError("CERTIFICATE_INVALID", `${pathOf(config)} is not signed by the authority in ${config.tls.ca}`);
-  return { ...facts, node: node ?? null, warnings };
+  return { ...facts, node: security.node ?? null, warnings: [...security.warnings, ...(expiry === undefined ? [] : [expiry])] };
 }
 
 async function pems(path: string | undefined): Promise<ReturnType<typeof readCertificate>[]> {

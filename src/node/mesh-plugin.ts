@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { MeshError } from "../core/errors.ts";
 import { isMessageId } from "../core/ids.ts";
+import { LIMITS } from "../core/limits.ts";
 import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
 import type { Context, Input, PluginDefinition } from "../plugin/definition.ts";
 import type { MeshNode, SendOptions } from "./api.ts";
@@ -12,6 +13,8 @@ export interface MeshPluginSources {
   engine(): Engine;
   readonly version: string;
   readonly dataDir: string;
+  /** Answers members that want their certificates renewed. */
+  sign(question: Uint8Array): Promise<Uint8Array>;
 }
 
 /** What every node can do without a plugin: tell of itself, keep messages for short-lived senders, and have its queue cared for. */
@@ -42,6 +45,7 @@ export function meshPlugin(sources: MeshPluginSources): PluginDefinition {
         sources.engine().delivery.drain();
         return { retried: chosen.length };
       },
+      renew: async (input) => await sources.sign(await input.bytes(LIMITS.renewal)),
       keep: async (input, context) => await keep(input, context, sources.node()),
     },
   };

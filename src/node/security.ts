@@ -5,13 +5,15 @@ import { MeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Logger } from "../core/log.ts";
-import { createIdentifier, groupPatternsOf, type Identifier, readCertificate } from "../identity/certificate.ts";
+import { createIdentifier, groupPatternsOf, type Identifier, readCertificate, spanOf } from "../identity/certificate.ts";
 import { ENROLMENT } from "../identity/enrolment.ts";
 import { checkPrivate, identityFiles } from "../identity/files.ts";
 import { openSigner } from "../identity/folder.ts";
 import { mayCallItself } from "../identity/names.ts";
 import { fits } from "../identity/patterns.ts";
+import { settleKey } from "../identity/renew.ts";
 import { parseIdentityRule } from "../identity/rule.ts";
+import type { Signer } from "../identity/signer.ts";
 import type { Asks, TlsOptions } from "../transports/tls-options.ts";
 import { formatMeshUrl, isLoopback, type MeshUrl } from "../transports/url.ts";
 
@@ -20,6 +22,12 @@ export interface Security {
   readonly tls: TlsOptions;
   /** The id that this node's certificate names; undefined: it proves none. */
   readonly node: NodeId | undefined;
+  /** This node's certificate. */
+  readonly own?: X509Certificate;
+  /** It is the one in the data folder, of a mesh. */
+  readonly member: boolean;
+  /** It may sign certificates of others. */
+  readonly signer?: Signer;
   /** What people should know, and mend in time. */
   readonly warnings: readonly string[];
 }
@@ -29,6 +37,8 @@ export interface Security {
  * node's own is no good.
  */
 export async function openSecurity(config: NodeConfig, log: Logger): Promise<Security> {
+  const member = isMember(config);
+  if (member && config.dataDir !== undefined) await settleKey(config.dataDir);
   // One after another, so that of several that are missing the same one is named each time.
   const cert = await read(config, "cert");
   const key = await read(config, "key");
@@ -38,22 +48,29 @@ export async function openSecurity(config: NodeConfig, log: Logger): Promise<Sec
   if (ca === undefined) {
     if (identity !== undefined)
       throw new MeshError("CONFIG_INVALID", "tls.identity needs tls.ca: without one nobody has to show a certificate");
-    return { tls: files, node: undefined, warnings: [] };
+    return { tls: files, node: undefined, member, warnings: [] };
   }
   const own = cert === undefined ? undefined : readCertificate(cert, nameOf(config, "cert"));
-  if (own === undefined && identity === undefined) return { tls: files, node: undefined, warnings: [] };
+  if (own === undefined && identity === undefined) return { tls: files, node: undefined, member, warnings: [] };
   const rule = parseIdentityRule(identity ?? "mesh");
   const identifier = createIdentifier(rule, own);
-  const asks = await openAsks(config, log);
+  const signer = await openOwnSigner(config, log);
   const tls: TlsOptions = {
     ...files,
     nodeOf: (certificate) => identifier.nodeOf(certificate),
     // Members of a mesh have ids; what the host is called that one of them runs on does not count.
     ...(rule.type === "mesh" || rule.type === "uri" ? { verifyHost: false } : {}),
-    ...(asks === undefined ? {} : { asks }),
+    ...(signer === undefined ? {} : { asks: asksOf(signer) }),
   };
-  if (own === undefined) return { tls, node: undefined, warnings: [] };
-  return { tls, node: ownNode(own, key, identifier, config), warnings: await warningsOf(own, config) };
+  if (own === undefined) return { tls, node: undefined, member, warnings: [] };
+  return {
+    tls,
+    node: ownNode(own, key, identifier, config),
+    own,
+    member,
+    ...(signer === undefined ? {} : { signer }),
+    warnings: await warningsOf(config),
+  };
 }
 
 function ownNode(own: X509Certificate, key: Buffer | undefined, identifier: Identifier, config: NodeConfig): NodeId | undefined {
@@ -74,10 +91,8 @@ function ownNode(own: X509Certificate, key: Buffer | undefined, identifier: Iden
   }
 }
 
-async function warningsOf(own: X509Certificate, config: NodeConfig): Promise<string[]> {
+async function warningsOf(config: NodeConfig): Promise<string[]> {
   const warnings: string[] = [];
-  const [from, until] = [Date.parse(own.validFrom), Date.parse(own.validTo)];
-  if (until - Date.now() < (until - from) / 3) warnings.push(`the certificate of this node expires on ${own.validTo}`);
   const { key } = config.tls;
   if (key !== undefined && !isMember(config)) {
     await checkPrivate(key).catch((error: unknown) => {
@@ -87,13 +102,23 @@ async function warningsOf(own: X509Certificate, config: NodeConfig): Promise<str
   return warnings;
 }
 
-/** Lets machines in, where the data folder has the authority's key. */
-async function openAsks(config: NodeConfig, log: Logger): Promise<Asks | undefined> {
+/** What is said of a certificate that ends soon: when a third of its time is left. */
+export function expiryWarning({ own }: Pick<Security, "own">, now: number): string | undefined {
+  if (own === undefined) return undefined;
+  const { from, until } = spanOf(own);
+  if (now >= until) return `the certificate of this node has expired on ${own.validTo}: it makes no new links`;
+  return until - now < (until - from) / 3 ? `the certificate of this node expires on ${own.validTo}` : undefined;
+}
+
+/** Where the data folder has the authority's key. */
+async function openOwnSigner(config: NodeConfig, log: Logger): Promise<Signer | undefined> {
   if (config.dataDir === undefined || !isMember(config)) return undefined;
-  const files = identityFiles(config.dataDir);
-  await checkPrivate(files.key);
-  const signer = await openSigner(config.dataDir, log);
-  if (signer === undefined) return undefined;
+  await checkPrivate(identityFiles(config.dataDir).key);
+  return await openSigner(config.dataDir, log);
+}
+
+/** Lets machines in. */
+function asksOf(signer: Signer): Asks {
   return { protocol: ENROLMENT, limit: LIMITS.enrolment, answer: (question, host) => signer.answer(question, host) };
 }
 

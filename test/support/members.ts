@@ -7,13 +7,14 @@ import { identityFiles } from "../../src/identity/files.ts";
 import { createToken, foundMesh, installCertificate, openSigner, ownKey } from "../../src/identity/folder.ts";
 import { parseJoinToken } from "../../src/identity/join-token.ts";
 import { isMeshId } from "../../src/identity/names.ts";
+import { SIGNING_DEFAULTS } from "../../src/identity/signing.ts";
 import type { NewToken } from "../../src/identity/token-store.ts";
 import { createRequest } from "../../src/identity/x509.ts";
 
-/** Makes a mesh in the data folder `hub`, whose node has the id "hub". */
-export async function found(hub: string, mesh = "00112233aabbccdd"): Promise<void> {
+/** Makes a mesh in the data folder `hub`, whose node has the id "hub"; its certificates last for `validity` milliseconds. */
+export async function found(hub: string, mesh = "00112233aabbccdd", validity = SIGNING_DEFAULTS.validity): Promise<void> {
   if (!isMeshId(mesh)) throw new TypeError(mesh);
-  await foundMesh(hub, nodeId("hub"), mesh, Date.now(), SILENT);
+  await foundMesh(hub, nodeId("hub"), mesh, Date.now(), SILENT, { validity });
 }
 
 /** Lets `id` into the mesh of the data folder `hub`, without a network between. */

@@ -48,7 +48,8 @@ describe("createNode with the certificate of a mesh in its data folder", () => {
     expect(hub.status().links).toMatchObject([{ peer: "alpha", secure: true }]);
     expect(hub.status().warnings).toEqual([]);
     expect((await alpha.ping("hub")).hops).toBe(1);
-    expect(alpha.status().nodes[0]?.plugins.map(({ name }) => name)).toEqual([]);
+    // What is built in and tells that the hub signs.
+    expect(alpha.status().nodes[0]?.plugins).toMatchObject([{ name: "mesh", actions: ["renew"] }]);
   });
 
   it("refuses another id, and a group that its certificate does not have, with CERTIFICATE_INVALID", async () => {

@@ -84,7 +84,7 @@ describe("judge", () => {
   });
 
   it("refuses an id that another key has a certificate for, unless the token replaces", () => {
-    const owner = { key: "other", until: NOW + 1 };
+    const owner = { key: "other", from: NOW - 1, until: NOW + 1 };
     expect(() => judge(token(), applicant, owner, NOW)).toThrow(denied(/belongs to another node/));
     expect(judge(token({ replace: true }), applicant, owner, NOW)).toBe("new");
     expect(judge(token(), applicant, { ...owner, key: "k1" }, NOW)).toBe("new");
