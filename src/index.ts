@@ -22,7 +22,7 @@ export { ERROR_CODES, EXIT, isMeshError, MeshError } from "./core/errors.ts";
 export { VERSION } from "./node/version.ts";
 
 export type { ErrorCode, ErrorData, ExitStatus } from "./core/errors.ts";
-export type { DurationOption, NodeOptions, SizeOption } from "./config/options.ts";
+export type { AccessRuleOption, DurationOption, NodeOptions, SizeOption } from "./config/options.ts";
 export type {
   CallOptions,
   LinkStatus,

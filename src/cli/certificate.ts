@@ -3,7 +3,8 @@ import type { CertificateFacts } from "../node/membership.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { escapeLine } from "./escape.ts";
-import { configOf, folderOf } from "./member.ts";
+import { folderOf } from "./member.ts";
+import { configOf } from "./own-config.ts";
 import { CONNECT_TIMEOUT, connection } from "./mesh.ts";
 
 /** `receptor cert show`. */

@@ -10,7 +10,7 @@ const TOKEN: Readonly<Record<string, OptionSpec>> = {
   expires: { type: "text", value: "SECONDS", summary: "how long it holds, such as 1h or 2d; default 1h" },
 };
 
-/** Making a mesh, and letting others in. */
+/** Making a mesh, letting others in, and who may do what there. */
 export const MEMBER_COMMANDS: readonly CommandSpec[] = [
   {
     name: "mesh",
@@ -97,6 +97,28 @@ export const MEMBER_COMMANDS: readonly CommandSpec[] = [
         },
         examples: [["cert renew --new-key", "change the key; a node that runs uses it for its next link"]],
         load: async () => (await import("./certificate.ts")).renewCertificate,
+      },
+    ],
+  },
+  {
+    name: "acl",
+    summary: "who may send which work to this node",
+    examples: [["acl test ctl echo:run", "whether ctl may ask for echo:run here, and which rule says so"]],
+    commands: [
+      {
+        name: "test",
+        summary: "whether a node may ask for a directive here; exit status 5 if not",
+        positionals: [
+          { name: "from", summary: "id of the sender", required: true },
+          { name: "directive", summary: "PLUGIN:ACTION", required: true },
+        ],
+        options: {
+          group: { type: "list", alias: "g", value: "GROUP", summary: "a group that the sender is in" },
+          to: { type: "text", value: "ID", summary: "the node that is asked; default: this one" },
+          ...FOLDER,
+        },
+        examples: [["acl test ctl echo:run --group operators", "the same for a sender in the group operators"]],
+        load: async () => (await import("./acl.ts")).testAccess,
       },
     ],
   },

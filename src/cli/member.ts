@@ -1,12 +1,12 @@
 import { hostname, networkInterfaces } from "node:os";
 import { dirname } from "node:path";
-import { loadConfig } from "../config/load.ts";
 import type { NodeConfig } from "../config/node-config.ts";
 import { EXIT, MeshError } from "../core/errors.ts";
 import type { MadeToken } from "../node/membership.ts";
 import { type Arguments, usage } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { escapeLine } from "./escape.ts";
+import { configOf } from "./own-config.ts";
 import { table } from "./table.ts";
 
 const HOUR = 3_600_000;
@@ -94,23 +94,6 @@ export async function revokeToken(args: Arguments, context: Context): Promise<nu
   if (out.json) out.object({ revoked: id });
   else out.print(`revoked ${id}`);
   return EXIT.done;
-}
-
-/** The configuration that holds for a command about the data folder. */
-export async function configOf(
-  args: Arguments,
-  { env, cwd, services }: Context,
-  flags: { readonly id?: string | undefined } = {},
-): Promise<NodeConfig> {
-  const checkUrl = await services.parseUrl();
-  const { config } = await loadConfig({
-    file: args.text("config"),
-    flags: { ...flags, "data-dir": args.text("data-dir") },
-    env,
-    cwd,
-    checkUrl,
-  });
-  return config;
 }
 
 /** The data folder. Throws CONFIG_INVALID where the node goes by the certificate of another authority. */

@@ -1,4 +1,5 @@
 import { TIMES } from "../core/limits.ts";
+import type { AccessRule } from "../identity/access.ts";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -67,6 +68,10 @@ export interface NodeConfig {
   readonly plugins: PluginsConfig;
   /** Package names or paths to load beside those that are found; they run whatever `plugins` says. */
   readonly extraPlugins: readonly string[];
+  /** Who may send work here. Undefined: with a certificate nobody else, without one everybody. */
+  readonly allow: readonly AccessRule[] | undefined;
+  /** Who may not, whatever `allow` says; default none. */
+  readonly deny: readonly AccessRule[];
   /** HOST:PORT of health, metrics and status; undefined: none. */
   readonly http: string | undefined;
   readonly log: LogConfig;
@@ -91,6 +96,8 @@ export const DEFAULTS: NodeConfig = freeze({
   store: { maxBytes: 2 ** 30, maxMessages: 1_000_000, ttl: TIMES.timeToLive },
   plugins: "auto",
   extraPlugins: [],
+  allow: undefined,
+  deny: [],
   http: undefined,
   log: { level: "info", format: "pretty" },
   tls: {},
@@ -99,8 +106,19 @@ export const DEFAULTS: NodeConfig = freeze({
 
 /** Freezes the configuration all the way down, except what the options of plugins hold: those belong to their plugins. */
 export function freeze(config: NodeConfig): NodeConfig {
-  const sections = [config.groups, config.listen, config.peers, config.work, config.store, config.extraPlugins, config.log, config.tls];
+  const sections = [
+    config.groups,
+    config.listen,
+    config.peers,
+    config.work,
+    config.store,
+    config.extraPlugins,
+    config.log,
+    config.tls,
+    config.deny,
+  ];
   for (const section of [...sections, config.websocket, config.websocket.headers]) Object.freeze(section);
+  if (config.allow !== undefined) Object.freeze(config.allow);
   if (config.plugins !== "auto") {
     Object.freeze(config.plugins);
     for (const options of Object.values(config.plugins)) Object.freeze(options);

@@ -10,6 +10,14 @@ export type DurationOption = number | string;
 /** Bytes, or text such as `512MiB`. */
 export type SizeOption = number | string;
 
+/** Each is a pattern, or a list of which one must fit; what is left out fits all. `*` stands for any characters. */
+export interface AccessRuleOption {
+  readonly from?: string | readonly string[] | undefined;
+  readonly groups?: string | readonly string[] | undefined;
+  readonly to?: string | readonly string[] | undefined;
+  readonly directive?: string | readonly string[] | undefined;
+}
+
 /** What `createNode` takes: the keys of the configuration file, with those of `node` at the top. A `NodeConfig` is one too. */
 export interface NodeOptions {
   /** Default: one that is made at the first start and kept in the data folder. */
@@ -34,6 +42,10 @@ export interface NodeOptions {
   readonly plugins?: PluginsConfig | undefined;
   /** Package names or paths of more plugins. */
   readonly extraPlugins?: readonly string[] | undefined;
+  /** Who may send work here: patterns over sender, its groups, this node's id and directive. Default: with a certificate nobody else, without one everybody. */
+  readonly allow?: readonly AccessRuleOption[] | undefined;
+  /** Who may not, whatever `allow` says. Default none. */
+  readonly deny?: readonly AccessRuleOption[] | undefined;
   /** HOST:PORT of health, metrics and status. Default: none. */
   readonly http?: string | undefined;
   /** A pino logger, or how to log on stdout. Default: nothing is logged. */

@@ -76,6 +76,8 @@ export function withDefaults(
     store: { ...DEFAULTS.store, ...defined(store) },
     plugins,
     extraPlugins: [...extraPlugins],
+    allow: said.allow,
+    deny: [...(said.deny ?? DEFAULTS.deny)],
     http: said.http,
     log: { ...DEFAULTS.log, ...defined(log) },
     tls: defined(tls),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isGroupName, isNodeId } from "../core/ids.ts";
+import { isPattern, MAX_PATTERNS } from "../identity/patterns.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./node-config.ts";
 import { DURATION_PATTERN, formatDuration, formatSize, parseDuration, parseSize, SIZE_PATTERN } from "./units.ts";
 
@@ -41,9 +42,26 @@ const hostPort = z
 const identityRule = z.string().regex(/^(mesh|none|(uri|dns|cn):[^{}]*\{node\}[^{}]*)$/, {
   error: "it is mesh, none, or uri:, dns: or cn: with {node} in it, such as dns:{node}.mesh.example",
 });
+const pattern = z.string().refine(isPattern, { error: "a pattern has 1 to 128 characters of A-Z a-z 0-9 . _ : - and * for any of them" });
 const pluginName = z.string().regex(/^[a-z0-9-]{1,64}$/, { error: "a plugin's name has 1 to 64 characters of a-z 0-9 -" });
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: "it is no name of an HTTP header" });
 const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, { error: "a header's value is one line of text" });
+
+const patterns = z
+  .union([pattern, z.array(pattern).min(1).max(MAX_PATTERNS)], {
+    error: `it is a pattern, or a list of 1 to ${MAX_PATTERNS}: A-Z a-z 0-9 . _ : - and * for any characters`,
+  })
+  .transform((value) => (typeof value === "string" ? [value] : value));
+const rules = z
+  .array(
+    z.strictObject({
+      from: patterns.optional().meta({ description: "Ids of senders; default any." }),
+      groups: patterns.optional().meta({ description: "Groups that the sender is in; default any, or none." }),
+      to: patterns.optional().meta({ description: "Ids of nodes that the rule is for; default any." }),
+      directive: patterns.optional().meta({ description: "PLUGIN:ACTION; default any." }),
+    }),
+  )
+  .max(1_000);
 
 /** The keys that stand under `node` in the file and at the top in the library. */
 const identity = {
@@ -72,6 +90,10 @@ const shared = {
       error: `plugins is "auto", or a map from a plugin's name to its options ({} for none)`,
     })
     .meta({ description: "Which plugins run, with their options; auto: every one that is found." }),
+  allow: rules.meta({
+    description: "Who may send which work here. With a certificate nobody else may; without one, everybody where there are no rules.",
+  }),
+  deny: rules.meta({ description: "Who may not, whatever allow says." }),
   http: hostPort.meta({ description: "HOST:PORT of health, metrics and status." }),
   tls: z.strictObject({
     cert: path.optional().meta({ description: "PEM file, relative to this file." }),

@@ -28,6 +28,8 @@ export const SETTINGS: readonly Setting[] = [
   { path: ["store", "maxMessages"], kind: "count", env: ["RECEPTOR_STORE_MAX_MESSAGES"] },
   { path: ["store", "ttl"], kind: "text", env: ["RECEPTOR_STORE_TTL"] },
   { path: ["plugins"], kind: "text", env: [] },
+  { path: ["allow"], kind: "text", env: [] },
+  { path: ["deny"], kind: "text", env: [] },
   { path: ["http"], kind: "text", env: ["RECEPTOR_HTTP"], flag: "http" },
   { path: ["log", "level"], kind: "text", env: ["RECEPTOR_LOG_LEVEL"], flag: "log-level" },
   { path: ["log", "format"], kind: "text", env: ["RECEPTOR_LOG_FORMAT"], flag: "log-format" },

@@ -34,6 +34,11 @@ export function shortLivedId(owner: NodeId, random: string): string {
   return `${owner}:cli-${random}`;
 }
 
+/** The node whose certificate a command runs with; any other id is its own. */
+export function ownerOf(id: string): string {
+  return SHORT_LIVED.exec(id)?.[1] ?? id;
+}
+
 /** Whether a node is a command that comes and goes, by its id. */
 export function isShortLivedId(id: string): boolean {
   return id.startsWith("cli-") || SHORT_LIVED.test(id);

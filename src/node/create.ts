@@ -5,7 +5,7 @@ import { MeshError, toMeshError } from "../core/errors.ts";
 import { type NodeId, nodeId } from "../core/ids.ts";
 import type { Logger } from "../core/log.ts";
 import { ResourceStack } from "../core/resources.ts";
-import { shortLivedId } from "../identity/names.ts";
+import { ownerOf, shortLivedId } from "../identity/names.ts";
 import type { PluginDefinition } from "../plugin/definition.ts";
 import { PluginHost } from "../plugin/host.ts";
 import { removeHolder, writeHolder } from "../storage/holder.ts";
@@ -16,6 +16,7 @@ import { createTransports, type Transports } from "../transports/index.ts";
 import { isLoopback, parseMeshUrl } from "../transports/url.ts";
 import type { PluginAdvertisement } from "../wire/advertisement.ts";
 import { WorkMachine } from "../work/machine.ts";
+import { accessPolicy, checkAccess } from "./access.ts";
 import type { MeshEvent, MeshNode } from "./api.ts";
 import { askSigners } from "./ask-signers.ts";
 import { Certificates } from "./certificates.ts";
@@ -139,10 +140,21 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     (error) => log.error({ code: error.code, error: error.message }, "the epoch could not be stored"),
   );
   resources.defer(() => epochs.close());
+  let access = accessPolicy(config, id, security);
   const changes = new Changes(() => env.now());
   const worker: Worker = new Worker(() => engine, {
     machine: new WorkMachine({ node: id, maxConcurrent: config.work.maxConcurrent, queue: config.work.queue }),
     host: new PluginHost({ node: id, log, onEnded: (work, outcome) => worker.ended(work, outcome) }),
+    admit: (from, directive) => {
+      const groups = new Set([from, ownerOf(from)].flatMap((name) => engine.routing.advertisement(nodeId(name))?.groups ?? []));
+      try {
+        checkAccess(access, { sender: from, groups: [...groups], directive });
+      } catch (error) {
+        metrics.counts.messagesDenied++;
+        log.debug({ event: "work-denied", directive, peer: from, error: toMeshError(error).message }, "work denied");
+        throw error;
+      }
+    },
     onLoad: (running, queued) => load.set(running, queued),
     onAccepted: (work, directive, peer) => {
       metrics.counts.messagesAccepted++;
@@ -257,6 +269,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     reload: async () => {
       const next = (await extra.reconfigure?.()) ?? config;
       await certificates.reload(next);
+      access = accessPolicy(next, id, security);
       await plugins.reload(next);
     },
     close: async (drain) => {

@@ -14,6 +14,7 @@ import { MAX_USES } from "../identity/token-store.ts";
 import { resolveNodeId } from "./node-id.ts";
 import { expiryWarning, openSecurity } from "./security.ts";
 
+export { type AccessTest, testAccess } from "./access.ts";
 export { join, type Joined, type JoinOptions } from "./join.ts";
 export { renew, type RenewOptions } from "./renew.ts";
 

@@ -1,4 +1,4 @@
-import { MeshError } from "../core/errors.ts";
+import { MeshError, toMeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { DestinationEvents, WorkRequest } from "../delivery/ports.ts";
 import type { ByteSource } from "../plugin/contract.ts";
@@ -22,6 +22,8 @@ interface Job {
 export interface WorkerOptions {
   readonly machine: WorkMachine;
   readonly host: PluginHost;
+  /** Throws DENIED where the sender may not ask for it. */
+  admit(sender: NodeId, directive: string): void;
   /** Tells the mesh how much work there is here. */
   onLoad(running: number, queued: number): void;
   onAccepted(id: MessageId, directive: string, peer: NodeId): void;
@@ -113,6 +115,11 @@ export class Worker implements Wakeable {
 
   #request(request: WorkRequest): void {
     const engine = this.#engine();
+    try {
+      this.#options.admit(request.sender, request.directive);
+    } catch (error) {
+      return engine.delivery.destination.refuse(engine.now(), request.id, toMeshError(error));
+    }
     const payload = request.streamed
       ? new PayloadStream((count) => engine.delivery.destination.consumed(engine.now(), request.id, count))
       : undefined;

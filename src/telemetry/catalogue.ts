@@ -99,6 +99,7 @@ export const METRICS: readonly MetricDefinition[] = [
   counts("receptor_messages_total", "Messages, by what became of them at this node", "outcome", {
     sent: "messagesSent",
     accepted: "messagesAccepted",
+    denied: "messagesDenied",
     refused: "messagesRefused",
     expired: "messagesExpired",
     cancelled: "messagesCancelled",

@@ -25,6 +25,7 @@ export class Counts {
   messagesSent = 0;
   /** By this node, as destination. */
   messagesAccepted = 0;
+  messagesDenied = 0;
   messagesRefused = 0;
   messagesExpired = 0;
   messagesCancelled = 0;
