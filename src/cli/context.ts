@@ -39,7 +39,17 @@ export interface MeshAddress {
 
 export type Membership = Pick<
   typeof membership,
-  "testAccess" | "makeMesh" | "makeToken" | "listTokens" | "revokeToken" | "describeCertificate" | "checkCertificate" | "join" | "renew"
+  | "testAccess"
+  | "makeMesh"
+  | "makeToken"
+  | "listTokens"
+  | "revokeToken"
+  | "describeCertificate"
+  | "checkCertificate"
+  | "join"
+  | "renew"
+  | "revoke"
+  | "listRevoked"
 >;
 
 /** What commands use of the rest of the product; tests put their own in its place. */

@@ -98,6 +98,25 @@ export const MEMBER_COMMANDS: readonly CommandSpec[] = [
         examples: [["cert renew --new-key", "change the key; a node that runs uses it for its next link"]],
         load: async () => (await import("./certificate.ts")).renewCertificate,
       },
+      {
+        name: "revoke",
+        summary: "cut a node off the mesh, where the authority's key is",
+        positionals: [{ name: "node", summary: "its id: all certificates that it has now", required: false }],
+        options: {
+          serial: { type: "text", value: "NUMBER", summary: "one certificate, by its serial number" },
+          force: { type: "flag", summary: "also a node that got no certificate here, or this one itself" },
+          ...FOLDER,
+        },
+        examples: [["cert revoke edge-7", "within seconds no node links to edge-7, or believes what it says"]],
+        load: async () => (await import("./certificate.ts")).revokeCertificate,
+      },
+      {
+        name: "revoked",
+        summary: "what was revoked, as far as this node knows",
+        options: FOLDER,
+        examples: [["cert revoked", "each node and certificate that holds no more"]],
+        load: async () => (await import("./certificate.ts")).listRevoked,
+      },
     ],
   },
   {

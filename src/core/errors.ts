@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   BUSY: { exit: EXIT.failed, summary: "the node has as much queued work as it takes" },
   CANCELLED: { exit: EXIT.workFailed, summary: "the work was cancelled" },
   CERTIFICATE_INVALID: { exit: EXIT.config, summary: "a certificate cannot be used, or names no node" },
+  CERTIFICATE_REVOKED: { exit: EXIT.denied, summary: "the certificate was revoked" },
   CLOSED: { exit: EXIT.failed, summary: "the node is closed or closing" },
   CONFIG_INVALID: { exit: EXIT.config, summary: "the configuration is wrong" },
   CONNECT_FAILED: { exit: EXIT.noMesh, summary: "a peer could not be reached" },

@@ -15,6 +15,8 @@ export const LIMITS = {
   enrolment: 4 * KiB,
   /** What a member says that wants its certificate renewed. */
   renewal: 8 * KiB,
+  /** The list of revoked certificates: about a thousand. */
+  denyList: 60 * KiB,
   /** Payload carried in the message itself; larger ones travel as streams. */
   inlinePayload: 16 * KiB,
   /** One record of a response stream; larger responses travel as several. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { MeshError } from "../core/errors.ts";
 
@@ -16,6 +16,8 @@ export interface IdentityFiles {
   readonly authorityKey: string;
   /** How the authority signs. */
   readonly signing: string;
+  /** Which certificates were revoked, signed by the authority. */
+  readonly denied: string;
   readonly tokens: string;
   readonly issued: string;
 }
@@ -30,6 +32,7 @@ export function identityFiles(dataDir: string): IdentityFiles {
     authority: join(folder, "ca.crt"),
     authorityKey: join(folder, "ca.key"),
     signing: join(folder, "signing.json"),
+    denied: join(folder, "denied"),
     tokens: join(folder, "tokens"),
     issued: join(folder, "issued"),
   };
@@ -50,6 +53,16 @@ export async function readKeyIfThere(path: string): Promise<string | undefined> 
   const text = await readIfThere(path);
   if (text !== undefined) await checkPrivate(path);
   return text;
+}
+
+/** The names in a folder; none where there is no such folder. Rejects with CONFIG_INVALID. */
+export async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return [];
+    throw new MeshError("CONFIG_INVALID", `${folder} cannot be read: ${codeOf(cause)}`, { cause });
+  }
 }
 
 /** Rejects with CONFIG_INVALID where others than the owner may read or change the file. */

@@ -3,6 +3,7 @@ import { MeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
 import type { Logger } from "../core/log.ts";
 import { hashOfCertificate, isIssued, namesOf, readCertificate } from "./certificate.ts";
+import { readDenyList } from "./deny-file.ts";
 import { identityFiles, readIfThere, readKeyIfThere, writePrivate } from "./files.ts";
 import { formatJoinToken, type JoinToken } from "./join-token.ts";
 import { refusedToken } from "./judge.ts";
@@ -90,7 +91,13 @@ export async function openSigner(dataDir: string, log: Logger): Promise<Signer |
   const { validity } = await readSigning(files.signing);
   return new Signer(
     { mesh, authority: { key, certificate }, validity },
-    { tokens: new TokenStore(files.tokens), ledger: new Ledger(files.issued), log, wallClock: () => Date.now() },
+    {
+      tokens: new TokenStore(files.tokens),
+      ledger: new Ledger(files.issued),
+      denied: () => readDenyList(dataDir, parsed),
+      log,
+      wallClock: () => Date.now(),
+    },
   );
 }
 
@@ -180,7 +187,8 @@ export async function install(dataDir: string, certificate: string, authority: s
 
 const AUTHORITY_NAME = /^CN=receptor mesh ([0-9a-f]{16})$/;
 
-function meshOf(authority: X509Certificate, path: string): MeshId {
+/** The mesh of an authority. Throws CERTIFICATE_INVALID where it is none. */
+export function meshOf(authority: X509Certificate, path: string): MeshId {
   const [, mesh] = AUTHORITY_NAME.exec(authority.subject) ?? [];
   if (mesh !== undefined && authority.ca) return mesh as MeshId;
   throw new MeshError("CERTIFICATE_INVALID", `${path} is no authority of a mesh`);

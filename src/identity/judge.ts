@@ -41,6 +41,8 @@ export interface Applicant {
   readonly groups: readonly string[];
   /** Hash of its public key. */
   readonly key: string;
+  /** The certificate that the id had last was revoked. */
+  readonly revoked?: boolean;
 }
 
 /** Who has the id now, as far as this signer has issued certificates. */
@@ -76,7 +78,7 @@ export function shown(token: TokenState | undefined, secret: Uint8Array): TokenS
 
 /**
  * Whether a signer makes a certificate for one who has shown the secret. Throws TOKEN_REFUSED, or DENIED where the token does not go so
- * far.
+ * far; CERTIFICATE_REVOKED.
  */
 export function judge(token: TokenState, applicant: Applicant, owner: Owner | undefined, now: number): Verdict {
   const { node, key } = applicant;
@@ -88,6 +90,10 @@ export function judge(token: TokenState, applicant: Applicant, owner: Owner | un
   if (!fits(token.ids, node)) throw denied(node, `the join token does not let in "${node}"`);
   const group = applicant.groups.find((name) => !fits(token.groups, name));
   if (group !== undefined) throw denied(node, `the join token lets nobody into the group "${group}"`);
+  if (applicant.revoked === true && (!token.replace || owner?.key === key)) {
+    const how = `a token made with --replace --id ${node} gives the id to another key`;
+    throw new MeshError("CERTIFICATE_REVOKED", `the certificate of "${node}" was revoked: ${how}`, { data: { node } });
+  }
   if (owner !== undefined && owner.key !== key && owner.until > now && !token.replace) {
     throw denied(node, `the id "${node}" belongs to another node: choose another, or ask for a token that replaces that node`);
   }

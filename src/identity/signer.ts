@@ -3,6 +3,7 @@ import type { NodeId } from "../core/ids.ts";
 import type { Logger } from "../core/log.ts";
 import { TokenBucket } from "../core/token-bucket.ts";
 import { groupPatternsOf, hashOfKey, namesOf, readCertificate, spanOf } from "./certificate.ts";
+import type { DenyList } from "./deny-list.ts";
 import { decodeEnrolmentRequest, encodeEnrolmentAnswer, type EnrolmentRequest } from "./enrolment.ts";
 import { judge, refusedToken, shown } from "./judge.ts";
 import type { Ledger } from "./ledger.ts";
@@ -28,6 +29,8 @@ export interface SignerOptions {
 export interface SignerParts {
   readonly tokens: TokenStore;
   readonly ledger: Ledger;
+  /** What was revoked, as it stands now. */
+  denied(): Promise<DenyList | undefined>;
   readonly log: Logger;
   /** Milliseconds since 1970. */
   wallClock(): number;
@@ -96,35 +99,41 @@ export class Signer {
 
   /** A certificate for a node that needs no token: this one itself. */
   async issue(node: NodeId, groups: readonly string[], request: Uint8Array): Promise<string> {
-    const { ledger, wallClock } = this.#parts;
+    const { ledger, denied, wallClock } = this.#parts;
     const { mesh, authority, validity } = this.#options;
     const now = wallClock();
+    const out = (await denied())?.since(node);
+    const early = now - Math.min(LEEWAY, validity / 10);
     const { signNode } = await import("./x509.ts");
     const certificate = await signNode(authority, request, {
       mesh,
       node,
       groups,
-      validity: { from: now - Math.min(LEEWAY, validity / 10), to: now + validity },
+      // What begins before the node was out is revoked.
+      validity: { from: out === undefined ? early : Math.max(early, (out + 1) * 1_000), to: now + validity },
     });
     await ledger.note(node, certificate);
     return certificate;
   }
 
   async #sign({ token: id, secret, node, groups, request }: EnrolmentRequest): Promise<string> {
-    const { tokens, ledger, wallClock } = this.#parts;
+    const { tokens, ledger, denied, wallClock } = this.#parts;
     const { requestKeyHash } = await import("./x509.ts");
     const now = wallClock();
     // The request's key costs time, so its sender shows the secret first.
     const token = shown(await tokens.get(id), secret);
     const key = await requestKeyHash(request);
-    const verdict = judge(token, { node, groups, key }, await ledger.ownerOf(node), now);
+    const owner = await ledger.ownerOf(node);
+    const out = (await denied())?.since(node);
+    const revoked = out !== undefined && (owner === undefined || Math.floor(owner.from / 1_000) <= out);
+    const verdict = judge(token, { node, groups, key, revoked }, owner, now);
     if (verdict === "new" && !(await tokens.use(token, { node, key, at: now })))
       throw refusedToken("used-up", "the join token has been used as often as it may be: ask for a new one");
     return await this.issue(node, token.groups, request);
   }
 
   async #renew({ certificate: present, request }: RenewalRequest): Promise<{ readonly node: NodeId; readonly certificate: string }> {
-    const { ledger, wallClock } = this.#parts;
+    const { ledger, denied, wallClock } = this.#parts;
     const { mesh } = this.#options;
     const names = namesOf(present);
     if (names.mesh !== mesh) throw new MeshError("CERTIFICATE_INVALID", `the present certificate is of the mesh ${names.mesh}`);
@@ -132,6 +141,8 @@ export class Signer {
     const now = wallClock();
     if (now >= until || now < from)
       throw new MeshError("CERTIFICATE_INVALID", "the present certificate does not hold now: join with a token");
+    const revoked = (await denied())?.refuses(present);
+    if (revoked !== undefined) throw revoked;
     const { requestKeyHash } = await import("./x509.ts");
     const key = await requestKeyHash(request);
     const owner = await ledger.ownerOf(names.node);

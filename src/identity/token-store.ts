@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshError } from "../core/errors.ts";
 import { isNodeId } from "../core/ids.ts";
-import { createPrivate, readIfThere } from "./files.ts";
+import { createPrivate, namesIn, readIfThere } from "./files.ts";
 import { hashSecret, SECRET_BYTES } from "./join-token.ts";
 import type { TokenRecord, TokenState, TokenUse } from "./judge.ts";
 import { isPattern } from "./patterns.ts";
@@ -38,7 +37,7 @@ export class TokenStore {
 
   /** The newest last. */
   async list(): Promise<readonly TokenState[]> {
-    const names = (await entries(this.#folder)).filter((name) => ID.test(name));
+    const names = (await namesIn(this.#folder)).filter((name) => ID.test(name));
     const tokens = await Promise.all(names.map((id) => this.get(id)));
     return tokens.filter((token) => token !== undefined).toSorted((a, b) => a.created - b.created);
   }
@@ -48,7 +47,7 @@ export class TokenStore {
     if (!ID.test(id)) return undefined;
     const record = readRecord(id, await readIfThere(this.#path(id, "token.json")));
     if (record === undefined) return undefined;
-    const names = await entries(join(this.#folder, id));
+    const names = await namesIn(join(this.#folder, id));
     const uses = names.filter((name) => USE.test(name)).map(async (name) => readUse(await readIfThere(this.#path(id, name))));
     return { ...record, used: await Promise.all(uses), revoked: names.includes("revoked") };
   }
@@ -70,15 +69,6 @@ export class TokenStore {
 
   #path(id: string, name: string): string {
     return join(this.#folder, id, name);
-  }
-}
-
-async function entries(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return [];
-    throw new MeshError("CONFIG_INVALID", `${folder} cannot be read`, { cause });
   }
 }
 

@@ -94,7 +94,7 @@ export const TRANSITIONS: Readonly<Record<LinkState, Readonly<Record<LinkEvent, 
   },
 };
 
-const LINK_KINDS: ReadonlySet<number> = new Set([FRAME.digest, FRAME.pull, FRAME.advertisements]);
+const LINK_KINDS: ReadonlySet<number> = new Set([FRAME.digest, FRAME.pull, FRAME.advertisements, FRAME.denied]);
 
 /** The event that a frame of `kind` is. */
 export function eventOf(kind: number): LinkEvent {

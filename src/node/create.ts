@@ -5,6 +5,7 @@ import { MeshError, toMeshError } from "../core/errors.ts";
 import { type NodeId, nodeId } from "../core/ids.ts";
 import type { Logger } from "../core/log.ts";
 import { ResourceStack } from "../core/resources.ts";
+import { readCertificate } from "../identity/certificate.ts";
 import { ownerOf, shortLivedId } from "../identity/names.ts";
 import type { PluginDefinition } from "../plugin/definition.ts";
 import { PluginHost } from "../plugin/host.ts";
@@ -22,6 +23,7 @@ import { askSigners } from "./ask-signers.ts";
 import { Certificates } from "./certificates.ts";
 import { Changes } from "./changes.ts";
 import { Emitter } from "./emitter.ts";
+import { Denials, type DenialsParts } from "./denials.ts";
 import { hasLost, lossWarnings, openStore, prepareDataDir, storeWarnings } from "./data-dir.ts";
 import { Engine } from "./engine.ts";
 import { engineEvents } from "./engine-events.ts";
@@ -125,6 +127,14 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     },
   );
   resources.defer(() => certificates.close());
+  const denials = denialsOf(config, security, log, {
+    links: () => engine.links.list(),
+    close: (link, reason) => engine.links.close(link.id, reason),
+    forget: (revoked) => engine.step({ type: "forget", node: revoked }),
+    signs: () => certificates.advertised.length > 0,
+    wallClock: Date.now,
+  });
+  resources.defer(() => denials?.close());
 
   const fatal = (error: MeshError): void => {
     if (extra.onFatal !== undefined) return extra.onFatal(error);
@@ -209,6 +219,11 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
       origin: lateOrigin(() => sender),
       destination: worker.events(),
       facts: () => ({ version: VERSION, running: worker.running, queued: worker.queued }),
+      guard: denials && {
+        refuse: (link) => denials.refuses(link.pipe.certificate),
+        onUp: (link) => denials.linkUp(link),
+        onFrame: (link, body) => denials.frame(link, body),
+      },
     },
   );
   const load = new LoadReport(engine);
@@ -252,7 +267,13 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     changes,
     log,
     version: VERSION,
-    warnings: () => [...warnings.values(), ...certificates.warnings, ...storeWarnings(store), ...lossWarnings(store, metrics.counts)],
+    warnings: () => [
+      ...warnings.values(),
+      ...certificates.warnings,
+      ...(denials?.warnings ?? []),
+      ...storeWarnings(store),
+      ...lossWarnings(store, metrics.counts),
+    ],
     secureByDefault: secure,
     ttl: config.store.ttl,
     openListener: (url) =>
@@ -279,6 +300,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   });
 
   await new Promise<void>((resolve, reject) => engine.restore((error) => (error === undefined ? resolve() : reject(error))));
+  await denials?.open();
   for (const url of config.listen) await node.listen(url);
   engine.delivery.relay.announce(engine.now());
   for (const peer of config.peers) node.peer(peer);
@@ -286,6 +308,12 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   if (config.http !== undefined) await serveHttp(config.http, { node, metrics, log, resources, store });
   resources.defer(() => metrics.close());
   return node;
+}
+
+/** For a node that goes by the certificate of a mesh in its data folder. */
+function denialsOf({ dataDir }: NodeConfig, { own, member, tls }: Security, log: Logger, parts: DenialsParts): Denials | undefined {
+  if (!member || dataDir === undefined || own === undefined || tls.ca === undefined) return undefined;
+  return new Denials({ dataDir, authority: readCertificate(tls.ca, "the authority"), own, log }, parts);
 }
 
 /** The name of one command: with a certificate it begins with the name in that. */

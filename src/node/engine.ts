@@ -7,7 +7,7 @@ import type { Instant } from "../core/instant.ts";
 import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
 import { Routing } from "../routing/machine.ts";
 import type { LocalChange, RoutingEffect, RoutingInput } from "../routing/types.ts";
-import { OFFSET, word } from "../wire/frame.ts";
+import { FRAME, OFFSET, word } from "../wire/frame.ts";
 import type { Pipe } from "../transports/transport.ts";
 import { Agenda, type Wakeable } from "./agenda.ts";
 import type { Environment } from "./environment.ts";
@@ -42,11 +42,21 @@ export interface EngineEvents {
   onPersist(epoch: number): void;
 }
 
+/** Who of those with a certificate may have a link; in a mesh with an authority. */
+export interface LinkGuard {
+  refuse(link: Link): MeshError | undefined;
+  onUp(link: Link): void;
+  /** A frame of kind `denied`. Throws where the neighbour must be cut off. */
+  onFrame(link: Link, body: Uint8Array): void;
+}
+
 export interface EngineHandlers {
   readonly events: EngineEvents;
   readonly origin: OriginEvents;
   readonly destination: DestinationEvents;
   readonly facts: () => EchoFacts;
+  /** Undefined: whoever may connect may have a link. */
+  readonly guard?: LinkGuard | undefined;
 }
 
 /** Things that happened, counted; read when metrics are scraped. */
@@ -91,9 +101,14 @@ export class Engine {
     this.#loopback = new Loopback((frame, view) => this.#receive(env.now(), frame, view, 0, frame.length));
     this.routing = new Routing({ ...options, random: env.random });
     this.links = new Links(options, env, this.agenda, {
-      onFrame: (link, kind, body) => this.step({ type: "frame", link: link.id, kind, body }),
+      onFrame: (link, kind, body) =>
+        kind === FRAME.denied ? this.#guarded(link, body) : this.step({ type: "frame", link: link.id, kind, body }),
       onRouted: (now, link, bytes, view, start, end) => this.#routed(now, link, bytes, view, start, end),
-      onUp: (link) => this.step({ type: "link-up", link: link.id, peer: link.peer, cost: link.cost, ephemeral: link.ephemeral }),
+      onUp: (link) => {
+        handlers.guard?.onUp(link);
+        this.step({ type: "link-up", link: link.id, peer: link.peer, cost: link.cost, ephemeral: link.ephemeral });
+      },
+      refuse: (link) => handlers.guard?.refuse(link),
       onDown: (link, reason) => this.#linkDown(link, reason),
       onWritable: () => this.#writable(),
       onDropped: () => this.counts.droppedFrames++,
@@ -245,6 +260,14 @@ export class Engine {
       else this.#handlers.events.onWarning("a frame could not be handled", toMeshError(error));
     }
     this.#schedule();
+  }
+
+  #guarded(link: Link, body: Uint8Array): void {
+    try {
+      this.#handlers.guard?.onFrame(link, body);
+    } catch (error) {
+      this.links.close(link.id, toMeshError(error));
+    }
   }
 
   #linkDown(link: Link, reason: MeshError | undefined): void {

@@ -24,6 +24,8 @@ export interface LinksHandlers {
   onWritable(): void;
   onDropped(): void;
   onFatal(error: MeshError): void;
+  /** Why a peer that has greeted may have no link, whatever it says of itself. */
+  refuse(link: Link): MeshError | undefined;
   /** A configured peer could not be reached, or a session ended before it was up. */
   onRefused(url: string, error: MeshError): void;
   /** A session ended on this side's account: it never came up, or the peer did what it may not. */
@@ -227,6 +229,8 @@ export class Links {
 
   #judge(link: Link, greeting: Greeting): MeshError | undefined | "later" {
     if (!isNodeId(greeting.node)) return new MeshError("PROTOCOL_ERROR", "the peer's id is no node id");
+    const refusal = this.#handlers.refuse(link);
+    if (refusal !== undefined) return refusal;
     const { certified, remote } = link.pipe;
     const misnamed = certified !== undefined && !mayCallItself(certified, greeting.node, greeting.ephemeral);
     const identity = judgeIdentity(this.#greeting(link.cost), greeting, remote, {

@@ -17,6 +17,7 @@ import { expiryWarning, openSecurity } from "./security.ts";
 export { type AccessTest, testAccess } from "./access.ts";
 export { join, type Joined, type JoinOptions } from "./join.ts";
 export { renew, type RenewOptions } from "./renew.ts";
+export { listRevoked, revoke, type Revocation, type RevokedEntry } from "./revocation.ts";
 
 export interface Founded {
   readonly mesh: string;

@@ -137,6 +137,9 @@ export class Routing implements Machine<RoutingInput, RoutingEffect> {
       case "local":
         this.#own.change(input.change);
         break;
+      case "forget":
+        this.#forget(now, input.node);
+        break;
       case "withdraw":
         if (this.#own.withdraw(now)) this.#flood.relay(now, this.#own.record, undefined, true);
         this.#flood.flush(now, true);
@@ -249,11 +252,22 @@ export class Routing implements Machine<RoutingInput, RoutingEffect> {
     if (this.#choice.suppressing) this.#own.touch();
   }
 
+  #forget(now: Instant, node: NodeId): void {
+    const record = this.#database.find(node);
+    if (record === undefined || !record.live || record === this.#own.record) return;
+    this.#bury(now, record);
+    this.#topologyChanged(now, record);
+  }
+
+  #bury(now: Instant, record: NodeRecord): void {
+    this.#database.bury(now, record);
+    this.#table.drop(record);
+  }
+
   #sweep(now: Instant): void {
     if (this.#database.nextSweep === undefined || this.#database.nextSweep > now) return;
     for (const record of this.#database.sweep(now)) {
-      this.#database.bury(now, record);
-      this.#table.drop(record);
+      this.#bury(now, record);
       this.#debounce.request(now, this.#database.size);
     }
   }

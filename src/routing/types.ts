@@ -34,6 +34,8 @@ export type RoutingInput =
   /** FRAME.digest, FRAME.pull or FRAME.advertisements, without its header. `body` is read only during the call. */
   | { readonly type: "frame"; readonly link: LinkId; readonly kind: number; readonly body: Uint8Array }
   | { readonly type: "local"; readonly change: LocalChange }
+  /** Another node is not to be believed any more: what it has said is forgotten, as if it had aged out. */
+  | { readonly type: "forget"; readonly node: NodeId }
   /** Says goodbye; nothing is advertised any more. */
   | { readonly type: "withdraw" }
   | { readonly type: "wake" };

@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import type { MeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
@@ -15,7 +16,13 @@ export interface PipeFacts {
   readonly remote: string;
   readonly remoteHost: string;
   readonly secure: boolean;
-  readonly certified?: NodeId | undefined;
+  readonly proof?: Proof | undefined;
+}
+
+/** Who the other end has shown to be. */
+export interface Proof {
+  readonly certified: NodeId;
+  readonly certificate: X509Certificate;
 }
 
 /** A pipe over a TCP or TLS socket. The socket's chunks come through `inlet`; see `tcp.ts` and `tls.ts` for who feeds it. */
@@ -24,7 +31,7 @@ export class SocketPipe implements Pipe {
   readonly remoteHost: string;
   readonly secure: boolean;
   /** Set by who dialled, once the handshake is over. */
-  certified: NodeId | undefined;
+  proof: Proof | undefined;
   readonly #socket: Socket;
   readonly #inlet: Inlet;
   #error: MeshError | undefined;
@@ -36,7 +43,7 @@ export class SocketPipe implements Pipe {
     this.remote = facts.remote;
     this.remoteHost = facts.remoteHost;
     this.secure = facts.secure;
-    this.certified = facts.certified;
+    this.proof = facts.proof;
     this.#socket = socket;
     this.#inlet = inlet;
     socket.pause();
@@ -53,6 +60,14 @@ export class SocketPipe implements Pipe {
       clearTimeout(this.#deadline);
       inlet.close(this.#closing ? undefined : this.#error);
     });
+  }
+
+  get certified(): NodeId | undefined {
+    return this.proof?.certified;
+  }
+
+  get certificate(): X509Certificate | undefined {
+    return this.proof?.certificate;
   }
 
   open(handlers: PipeHandlers): void {

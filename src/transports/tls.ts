@@ -2,7 +2,6 @@ import { constants } from "node:crypto";
 import { isIP, type OnReadOpts, type Socket } from "node:net";
 import { type ConnectionOptions, connect, createServer, type Server, type TLSSocket } from "node:tls";
 import { MeshError, toMeshError } from "../core/errors.ts";
-import type { NodeId } from "../core/ids.ts";
 import { TIMES } from "../core/limits.ts";
 import { listenTcp, remoteFacts } from "./accept.ts";
 import { feedFromEvents } from "./adopt.ts";
@@ -10,7 +9,7 @@ import { answerAsk } from "./ask.ts";
 import { bounded, socketReady } from "./dial.ts";
 import { Handshakes } from "./handshakes.ts";
 import { Inlet } from "./inlet.ts";
-import { SocketPipe } from "./socket-pipe.ts";
+import { type Proof, SocketPipe } from "./socket-pipe.ts";
 import { contextOptions, secureContext, type TlsOptions } from "./tls-options.ts";
 import type { DialOptions, Listener, ListenHandlers, Pipe, Transport } from "./transport.ts";
 import { formatMeshUrl, type MeshUrl } from "./url.ts";
@@ -59,17 +58,17 @@ export class TlsTransport implements Transport {
       const socket = connectTls(url, tls, { onread: inlet.onread });
       const pipe = new SocketPipe(socket, inlet, { remote: formatMeshUrl(url), remoteHost: url.host, secure: true });
       await socketReady(socket, "secureConnect", signal);
-      pipe.certified = certifiedNode(socket, tls);
+      pipe.proof = proofOf(socket, tls);
       return pipe;
     });
   }
 
   listen(url: MeshUrl, handlers: ListenHandlers): Promise<Listener> {
     const handshakes = new Handshakes();
-    return listenTls(url, handlers, this.#settings, handshakes, (socket, certified) => {
+    return listenTls(url, handlers, this.#settings, handshakes, (socket, proof) => {
       handshakes.established(socket);
       const inlet = new Inlet();
-      handlers.onPipe(new SocketPipe(feedFromEvents(socket, inlet), inlet, { ...remoteFacts(url, socket), secure: true, certified }));
+      handlers.onPipe(new SocketPipe(feedFromEvents(socket, inlet), inlet, { ...remoteFacts(url, socket), secure: true, proof }));
     });
   }
 }
@@ -87,12 +86,15 @@ export function connectTls(url: MeshUrl, tls: TlsOptions, over: { readonly socke
   return connect(options).setNoDelay(true);
 }
 
-/** The node that the certificate of the other end names; undefined where names do not count. Ends the connection where it throws. */
-export function certifiedNode(socket: TLSSocket, { nodeOf }: TlsOptions): NodeId | undefined {
+/** Whom the certificate of the other end names; undefined where names do not count. Ends the connection where it throws. */
+export function proofOf(socket: TLSSocket, { nodeOf }: TlsOptions): Proof | undefined {
   if (nodeOf === undefined) return undefined;
   const certificate = socket.getPeerX509Certificate();
   try {
-    if (certificate !== undefined) return nodeOf(certificate);
+    if (certificate !== undefined) {
+      const certified = nodeOf(certificate);
+      return certified === undefined ? undefined : { certified, certificate };
+    }
   } catch (error) {
     socket.destroy();
     throw error;
@@ -101,7 +103,7 @@ export function certifiedNode(socket: TLSSocket, { nodeOf }: TlsOptions): NodeId
   throw new MeshError("CERTIFICATE_INVALID", "the other end has shown no certificate");
 }
 
-type OnSecure = (socket: TLSSocket, certified: NodeId | undefined) => void;
+type OnSecure = (socket: TLSSocket, proof: Proof | undefined) => void;
 
 /** Accepts TCP, then TLS, then calls `onSecure`, who ends the socket's handshake. Rejects with LISTEN_FAILED. */
 export async function listenTls(
@@ -153,7 +155,7 @@ function serverOf(url: MeshUrl, options: TlsOptions, handlers: ListenHandlers, o
     const { remote } = remoteFacts(url, socket);
     try {
       if (mutual && !isAuthorized(socket)) throw unauthorized(socket);
-      onSecure(socket, certifiedNode(socket, options));
+      onSecure(socket, proofOf(socket, options));
     } catch (error) {
       socket.destroy();
       handlers.onRefused?.(toMeshError(error), remote);

@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { MeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
 import type { Millis } from "../core/instant.ts";
@@ -22,6 +23,8 @@ export interface Pipe {
   readonly secure: boolean;
   /** The node that the other end's certificate names; undefined where nothing proves who it is. */
   readonly certified?: NodeId | undefined;
+  /** The certificate that says so. */
+  readonly certificate?: X509Certificate | undefined;
   /** Starts the flow of data; to be called once. Until then nothing is read. */
   open(handlers: PipeHandlers): void;
   /**

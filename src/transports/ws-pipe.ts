@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import { WebSocket } from "ws";
 import { MeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
@@ -20,6 +21,7 @@ export class WsPipe implements Pipe {
   readonly remoteHost: string;
   readonly secure: boolean;
   readonly certified: NodeId | undefined;
+  readonly certificate: X509Certificate | undefined;
   readonly #ws: WebSocket;
   readonly #inlet = new Inlet();
   #error: MeshError | undefined;
@@ -33,7 +35,8 @@ export class WsPipe implements Pipe {
     this.remote = facts.remote;
     this.remoteHost = facts.remoteHost;
     this.secure = facts.secure;
-    this.certified = facts.certified;
+    this.certified = facts.proof?.certified;
+    this.certificate = facts.proof?.certificate;
     this.#ws = ws;
     if (ws.readyState === WebSocket.OPEN) ws.pause();
     else ws.once("open", () => ws.pause());

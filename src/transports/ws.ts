@@ -3,12 +3,12 @@ import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocket, WebSocketServer } from "ws";
 import { MeshError } from "../core/errors.ts";
-import type { NodeId } from "../core/ids.ts";
 import { listenTcp, remoteFacts } from "./accept.ts";
 import { bounded, socketReady } from "./dial.ts";
 import { Handshakes } from "./handshakes.ts";
 import { authorityOf, connectThrough, proxyFor } from "./proxy.ts";
-import { certifiedNode, connectTls, listenTls, type TlsSettings } from "./tls.ts";
+import type { Proof } from "./socket-pipe.ts";
+import { connectTls, listenTls, proofOf, type TlsSettings } from "./tls.ts";
 import type { DialOptions, Listener, ListenHandlers, Pipe, Transport } from "./transport.ts";
 import { formatMeshUrl, type MeshUrl } from "./url.ts";
 import { MAX_MESSAGE, WsPipe } from "./ws-pipe.ts";
@@ -32,20 +32,20 @@ export class WsTransport implements Transport {
 
   dial(url: MeshUrl, options: DialOptions): Promise<Pipe> {
     return bounded(url, options, async (signal) => {
-      const { socket, certified } = await this.#connect(url, signal);
+      const { socket, proof } = await this.#connect(url, signal);
       const ws = new WebSocket(`${url.scheme}://${authorityOf(url)}${url.path}`, {
         createConnection: () => socket,
         headers: this.#options.headers,
         perMessageDeflate: false,
         maxPayload: MAX_MESSAGE,
       });
-      const pipe = new WsPipe(ws, { remote: formatMeshUrl(url), remoteHost: url.host, secure: url.scheme === "wss", certified });
+      const pipe = new WsPipe(ws, { remote: formatMeshUrl(url), remoteHost: url.host, secure: url.scheme === "wss", proof });
       await opened(ws, url, signal);
       return pipe;
     });
   }
 
-  async #connect(url: MeshUrl, signal: AbortSignal): Promise<{ readonly socket: Socket; readonly certified: NodeId | undefined }> {
+  async #connect(url: MeshUrl, signal: AbortSignal): Promise<{ readonly socket: Socket; readonly proof: Proof | undefined }> {
     const proxy = proxyFor(url);
     let socket: Socket;
     if (proxy === undefined) {
@@ -54,19 +54,19 @@ export class WsTransport implements Transport {
     } else {
       socket = await connectThrough(proxy, url, signal);
     }
-    if (url.scheme !== "wss") return { socket, certified: undefined };
+    if (url.scheme !== "wss") return { socket, proof: undefined };
     const tls = this.#settings.current;
     const secured = connectTls(url, tls, { socket });
     await socketReady(secured, "secureConnect", signal);
-    return { socket: secured, certified: certifiedNode(secured, tls) };
+    return { socket: secured, proof: proofOf(secured, tls) };
   }
 
   listen(url: MeshUrl, handlers: ListenHandlers): Promise<Listener> {
     const handshakes = new Handshakes();
-    const certified = new WeakMap<Socket, NodeId>();
+    const proofs = new WeakMap<Socket, Proof>();
     const upgrades = upgradeServer(url, this.#options.origins ?? [], (ws, socket) => {
       handshakes.established(socket);
-      handlers.onPipe(new WsPipe(ws, { ...remoteFacts(url, socket), secure: url.scheme === "wss", certified: certified.get(socket) }));
+      handlers.onPipe(new WsPipe(ws, { ...remoteFacts(url, socket), secure: url.scheme === "wss", proof: proofs.get(socket) }));
     });
     // The HTTP server reads what is handed to it; it does not listen itself.
     const serve = (socket: Socket): void => {
@@ -74,8 +74,8 @@ export class WsTransport implements Transport {
       socket.resume();
     };
     if (url.scheme === "wss") {
-      return listenTls(url, handlers, this.#settings, handshakes, (socket, node) => {
-        if (node !== undefined) certified.set(socket, node);
+      return listenTls(url, handlers, this.#settings, handshakes, (socket, proof) => {
+        if (proof !== undefined) proofs.set(socket, proof);
         serve(socket);
       });
     }

@@ -14,6 +14,7 @@ export const FRAME = {
   digest: 4,
   pull: 5,
   advertisements: 6,
+  denied: 7,
 
   message: 16,
   receipt: 17,

@@ -6,6 +6,7 @@ import { nodeId } from "../../src/core/ids.ts";
 import { decodeAcknowledgements, encodeAcknowledgements } from "../../src/wire/acknowledgement.ts";
 import { decodeAdvertisement, decodeEnvelope, encodeAdvertisement } from "../../src/wire/advertisement.ts";
 import { encode } from "../../src/wire/codec.ts";
+import { decodeDenied, encodeDenied } from "../../src/wire/denied.ts";
 import { BatchWriter, encodeDigest, encodePull, readBatch, readDigest, readPull } from "../../src/wire/digest.ts";
 import { decodeHello, decodeKeepalive, encodeHello, encodeKeepalive } from "../../src/wire/greeting.ts";
 import { ROUTED_HEADER } from "../../src/wire/frame.ts";
@@ -86,6 +87,7 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
     read: decodeHello,
   },
   keepalive: { samples: [encodeKeepalive(12.5)], read: decodeKeepalive },
+  denied: { samples: [encodeDenied({ number: 3, list: utf8("{}\nAA\n") })], read: decodeDenied },
   acknowledgements: {
     samples: [
       encodeAcknowledgements([

@@ -1,5 +1,6 @@
 import type { MeshError } from "../../../src/core/errors.ts";
 import { linkFrame } from "../../../src/link/outbox.ts";
+import { decodeDenied, encodeDenied } from "../../../src/wire/denied.ts";
 import { FLAG, FRAME, LINK_HEADER, OFFSET } from "../../../src/wire/frame.ts";
 import {
   decodeGoodbye,
@@ -11,7 +12,7 @@ import {
   type Greeting,
 } from "../../../src/wire/greeting.ts";
 import { FrameParser } from "../../../src/wire/parser.ts";
-import { type Case, EAST, frozen, plainErrors, REFUSAL } from "../case.ts";
+import { type Case, EAST, frozen, plainErrors, REFUSAL, text } from "../case.ts";
 
 /** A case of a frame between the two ends of a link. */
 export function linkCase<T>(
@@ -96,5 +97,24 @@ export const LINK_CASES: readonly Case[] = [
     REFUSAL,
     encodeGoodbye,
     decodeGoodbye,
+  ),
+  linkCase(
+    ["denied", "the number of the list of revoked certificates that the sender has"],
+    FRAME.denied,
+    { number: 1_763_733_000, list: new Uint8Array(0) },
+    encodeDenied,
+    decodeDenied,
+  ),
+  linkCase(
+    ["denied-list", "a list of revoked certificates, of which nothing is signed here"],
+    FRAME.denied,
+    {
+      number: 1_763_733_000,
+      list: text(
+        '{"mesh":"00112233aabbccdd","number":1763733000,"nodes":[["east-1",1763733000,1771509001]],"serials":[["0AFF",1771509001]]}\nc2lnbmF0dXJl\n',
+      ),
+    },
+    encodeDenied,
+    decodeDenied,
   ),
 ];

@@ -55,6 +55,23 @@ describe("Routing", () => {
     mesh.expectTrueRoutes();
   });
 
+  it("forgets what a node has said that is not to be believed any more, and never what it says itself", () => {
+    const mesh = new FakeMesh();
+    drawn(mesh, ["a-b", "b-c", "c-d"]);
+    mesh.run(5_000);
+    mesh.input("a", { type: "forget", node: c });
+    mesh.input("a", { type: "forget", node: a });
+    mesh.input("a", { type: "forget", node: e });
+    expect(mesh.routing("a").route(c)).toBeUndefined();
+    expect(mesh.routing("a").advertisement(c)).toBeUndefined();
+    mesh.run(200);
+    // Nor is there a way over it.
+    expect(mesh.routing("a").route(d)).toBeUndefined();
+    expect(mesh.routing("a").route(b)).toMatchObject({ hops: 1 });
+    expect(mesh.routing("a").advertisement(a)).toBeDefined();
+    expect(mesh.effects("a", "node-down")).toEqual([c, d].map((node) => ({ type: "node-down", node })));
+  });
+
   it("uses another way where there is one as soon as the link is lost", () => {
     const mesh = new FakeMesh();
     const cables = drawn(mesh, ["a-b", "b-d", "a-c:2", "c-d:2"]);

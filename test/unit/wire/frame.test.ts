@@ -76,7 +76,7 @@ describe("writeLinkHeader", () => {
 
 describe("FRAME and frameLimit", () => {
   it("keeps link kinds below the first routed kind, and no number twice", () => {
-    const link = ["hello", "keepalive", "goodbye", "digest", "pull", "advertisements"];
+    const link = ["hello", "keepalive", "goodbye", "digest", "pull", "advertisements", "denied"];
     for (const [name, kind] of Object.entries(FRAME)) expect(kind < FIRST_ROUTED_KIND).toBe(link.includes(name));
     expect(new Set(Object.values(FRAME)).size).toBe(Object.keys(FRAME).length);
   });
