@@ -29,6 +29,7 @@ export type {
   MeshEvent,
   MeshNode,
   NodeStatus,
+  OwnPluginStatus,
   ParkedStatus,
   Ping,
   PluginStatus,

@@ -7,11 +7,29 @@ import { humanBytes, humanRtt, humanTime, table } from "./table.ts";
 export function renderStatus(status: Status, out: Pick<Output, "style">): string[] {
   const listening = status.listening.length === 0 ? "not listening" : `listening on ${status.listening.join(", ")}`;
   const title = `${out.style("bold", escapeLine(status.node))}  version ${escapeLine(status.version)}, up ${humanTime(status.uptime * 1_000)}, ${escapeLine(listening)}`;
-  return [title, ...warnings(status, out), ...nodes(status, out), ...links(status, out), ...parked(status, out), ...work(status, out)];
+  return [
+    title,
+    ...warnings(status, out),
+    ...own(status, out),
+    ...nodes(status, out),
+    ...links(status, out),
+    ...parked(status, out),
+    ...work(status, out),
+  ];
 }
 
 function warnings({ warnings }: Status, out: Pick<Output, "style">): string[] {
   return warnings.map((warning) => out.style("yellow", `warning: ${escapeLine(warning)}`));
+}
+
+function own({ plugins }: Status, out: Pick<Output, "style">): string[] {
+  const rows = plugins.map(({ name, version, isolated, pid, restarts }) => [
+    name,
+    version,
+    isolated ? `its own, ${pid === null ? "starting again" : (pid ?? "-")}` : "the node's",
+    isolated ? String(restarts ?? 0) : "-",
+  ]);
+  return rows.length === 0 ? [] : section("PLUGIN,VERSION,PROCESS,RESTARTS", rows, out, [3]);
 }
 
 function nodes({ nodes }: Status, out: Pick<Output, "style">): string[] {

@@ -43,6 +43,8 @@ export async function fetchStatus(node: MeshNode, peer: string, { signal }: Cont
   if (!isStatus(answer)) throw new MeshError("PROTOCOL_ERROR", `${peer} answered with something that is no status`);
   return {
     ...answer,
+    // An older node does not say.
+    plugins: Array.isArray(Reflect.get(answer, "plugins")) ? answer.plugins : [],
     nodes: answer.nodes.filter(({ id }) => id !== node.id),
     links: answer.links.filter((link) => link.peer !== node.id),
     edges: answer.edges.filter(({ between }) => !between.includes(node.id)),

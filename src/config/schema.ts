@@ -44,6 +44,28 @@ const identityRule = z.string().regex(/^(mesh|none|(uri|dns|cn):[^{}]*\{node\}[^
 });
 const pattern = z.string().refine(isPattern, { error: "a pattern has 1 to 128 characters of A-Z a-z 0-9 . _ : - and * for any of them" });
 const pluginName = z.string().regex(/^[a-z0-9-]{1,64}$/, { error: "a plugin's name has 1 to 64 characters of a-z 0-9 -" });
+const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "it is the name of an environment variable" });
+/** What the node itself takes from a plugin's part; the rest is the plugin's. */
+const pluginPart = z
+  .looseObject({
+    trusted: z.boolean().optional().meta({ description: "true: in the node's process; default: in one of its own, with a certificate." }),
+    isolation: z
+      .strictObject({
+        memory: size(64 * 2 ** 20)
+          .optional()
+          .meta({ description: "What its process may hold; default 512MiB." }),
+        time: duration(1).optional().meta({ description: "How long one work may take; default: as the action says." }),
+        environment: z
+          .array(variable)
+          .max(256)
+          .optional()
+          .meta({ description: "Variables that it gets beside PATH, HOME, LANG, TZ, TMPDIR." }),
+      })
+      .optional(),
+  })
+  .refine(({ trusted, isolation }) => trusted !== true || isolation === undefined, {
+    error: "isolation says nothing of a plugin that is trusted",
+  });
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: "it is no name of an HTTP header" });
 const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, { error: "a header's value is one line of text" });
 
@@ -86,7 +108,7 @@ const shared = {
     ttl: duration(0).optional().meta({ description: "Default time to live of what is sent from here; default 5m." }),
   }),
   plugins: z
-    .union([z.literal("auto"), z.record(pluginName, z.record(z.string(), z.unknown()))], {
+    .union([z.literal("auto"), z.record(pluginName, pluginPart)], {
       error: `plugins is "auto", or a map from a plugin's name to its options ({} for none)`,
     })
     .meta({ description: "Which plugins run, with their options; auto: every one that is found." }),

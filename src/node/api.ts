@@ -105,6 +105,16 @@ export interface PluginStatus {
   readonly actions: readonly string[];
 }
 
+/** A plugin of the node itself. */
+export interface OwnPluginStatus extends PluginStatus {
+  /** Whether it runs in a process of its own. */
+  readonly isolated: boolean;
+  /** That process; null while there is none. Absent where it runs in the node's. */
+  readonly pid?: number | null;
+  /** How often that process was started again. */
+  readonly restarts?: number;
+}
+
 export interface NodeStatus {
   readonly id: string;
   readonly reachable: boolean;
@@ -154,6 +164,8 @@ export interface Status {
   /** Seconds. */
   readonly uptime: number;
   readonly listening: readonly string[];
+  /** What this node itself runs. */
+  readonly plugins: readonly OwnPluginStatus[];
   readonly nodes: readonly NodeStatus[];
   readonly links: readonly LinkStatus[];
   readonly edges: readonly { readonly between: readonly [string, string]; readonly cost: number }[];

@@ -234,6 +234,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
 
   const plugins = await NodePlugins.open({
     config,
+    node: id,
     dataDir,
     log,
     discover: !ephemeral,
@@ -274,6 +275,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
       ...storeWarnings(store),
       ...lossWarnings(store, metrics.counts),
     ],
+    plugins: () => plugins.list(),
     secureByDefault: secure,
     ttl: config.store.ttl,
     openListener: (url) =>

@@ -41,8 +41,8 @@ export class JobSink implements ResponseSink {
     return this.#destination.finishResponse(this.#id);
   }
 
-  begin(channel: string | undefined): void {
-    this.#destination.beginResponse(this.#id, { content: "bytes", channel });
+  begin(channel: string | undefined, whole?: Content): void {
+    this.#destination.beginResponse(this.#id, { content: whole ?? "bytes", channel, whole: whole !== undefined });
   }
 
   chunk(bytes: Uint8Array): boolean {

@@ -6,7 +6,19 @@ import type { Logger } from "../core/log.ts";
 import { hashNodeId } from "../core/node-hash.ts";
 import type { EchoReply } from "../delivery/echo.ts";
 import { formatMeshUrl, type MeshUrl, parseMeshUrl } from "../transports/url.ts";
-import type { CallOptions, MeshEvent, MeshNode, Ping, QueueEntry, SendOptions, SendPayload, Status, TraceHop, Work } from "./api.ts";
+import type {
+  CallOptions,
+  MeshEvent,
+  MeshNode,
+  OwnPluginStatus,
+  Ping,
+  QueueEntry,
+  SendOptions,
+  SendPayload,
+  Status,
+  TraceHop,
+  Work,
+} from "./api.ts";
 import { AnyWork } from "./any-work.ts";
 import type { Changes } from "./changes.ts";
 import type { Emitter } from "./emitter.ts";
@@ -28,6 +40,7 @@ export interface MeshNodeParts {
   readonly log: Logger;
   readonly version: string;
   readonly warnings: () => readonly string[];
+  readonly plugins: () => readonly OwnPluginStatus[];
   readonly secureByDefault: boolean;
   readonly ttl: number;
   openListener(url: MeshUrl): Promise<MeshUrl>;
@@ -146,7 +159,14 @@ export class Node implements MeshNode {
   }
 
   status(): Status {
-    return takeStatus({ ...this.#parts, startedAt: this.#startedAt, listening: this.listening, warnings: this.#parts.warnings() });
+    const { warnings, plugins } = this.#parts;
+    return takeStatus({
+      ...this.#parts,
+      startedAt: this.#startedAt,
+      listening: this.listening,
+      plugins: plugins(),
+      warnings: warnings(),
+    });
   }
 
   events(options: { readonly signal?: AbortSignal } = {}): AsyncIterable<MeshEvent> {

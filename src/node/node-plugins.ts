@@ -4,13 +4,17 @@ import type { Logger } from "../core/log.ts";
 import { checkDefinition, factsOf } from "../plugin/check.ts";
 import type { PluginDefinition } from "../plugin/definition.ts";
 import type { PluginHost, ReadyPlugin } from "../plugin/host.ts";
+import type { LoadedPlugin } from "../plugin/loaded.ts";
 import { PluginRegistry } from "../plugin/registry.ts";
 import type { PluginAdvertisement } from "../wire/advertisement.ts";
 import type { PluginFacts } from "../work/types.ts";
+import type { OwnPluginStatus } from "./api.ts";
 import { VERSION } from "./version.ts";
 
 export interface NodePluginsOptions {
   readonly config: NodeConfig;
+  /** The node's id. */
+  readonly node: string;
   readonly dataDir: string;
   readonly log: Logger;
   /** False: only what is built in or given. */
@@ -26,6 +30,11 @@ export interface NodePluginsOptions {
 
 interface OwnPlugin extends ReadyPlugin {
   readonly facts: PluginFacts;
+}
+
+function statusOf({ name, version, actions }: PluginFacts, apart: LoadedPlugin["apart"]): OwnPluginStatus {
+  const place = apart === undefined ? { isolated: false } : { isolated: true, pid: apart.pid ?? null, restarts: apart.restarts };
+  return { name, version, actions: [...actions.keys()], ...place };
 }
 
 /** The plugins that a node runs: what is built in, what its program gives it, and what was found. */
@@ -50,6 +59,7 @@ export class NodePlugins {
       watch: true,
       reserved: [...this.#own.keys()],
       log: options.log,
+      isolation: { node: options.node, byDefault: options.config.tls.cert !== undefined },
       drained: ({ definition }) => options.host.drained(definition),
     });
   }
@@ -71,6 +81,13 @@ export class NodePlugins {
 
   async close(): Promise<void> {
     await this.#registry.close();
+  }
+
+  /** What runs here, beside what is built in, and in which process. */
+  list(): readonly OwnPluginStatus[] {
+    const { builtin } = this.#options;
+    const own = [...this.#own.values()].filter(({ facts }) => facts.name !== builtin.name).map(({ facts }) => statusOf(facts, undefined));
+    return [...[...this.#registry.plugins.values()].map(({ facts, apart }) => statusOf(facts, apart)), ...own];
   }
 
   #adopt(): void {

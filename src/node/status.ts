@@ -1,7 +1,7 @@
 import type { NodeId } from "../core/ids.ts";
 import type { NodeHash } from "../core/node-hash.ts";
 import type { Parked } from "../delivery/parked.ts";
-import type { LinkStatus, NodeStatus, ParkedStatus, QueueEntry, Status, WorkStatus } from "./api.ts";
+import type { LinkStatus, NodeStatus, OwnPluginStatus, ParkedStatus, QueueEntry, Status, WorkStatus } from "./api.ts";
 import type { Engine } from "./engine.ts";
 import type { Sender } from "./sender.ts";
 import type { Worker } from "./worker.ts";
@@ -13,6 +13,7 @@ export interface StatusSources {
   readonly version: string;
   readonly startedAt: number;
   readonly listening: readonly string[];
+  readonly plugins: readonly OwnPluginStatus[];
   readonly warnings: readonly string[];
 }
 
@@ -25,6 +26,7 @@ export function takeStatus(sources: StatusSources): Status {
     version: sources.version,
     uptime: seconds(now - sources.startedAt),
     listening: sources.listening,
+    plugins: sources.plugins,
     nodes: nodes(engine),
     links: links(engine, now),
     edges: engine.routing.edges().map(({ between, cost }) => ({ between, cost })),

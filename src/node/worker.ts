@@ -8,7 +8,7 @@ import type { WorkMachine } from "../work/machine.ts";
 import type { WorkState, WorkStatus } from "./api.ts";
 import type { Engine } from "./engine.ts";
 import { JobSink } from "./job-sink.ts";
-import { InlineSource, PayloadStream } from "./payload-stream.ts";
+import { InlineSource, PayloadStream } from "../plugin/payload-stream.ts";
 import type { Wakeable } from "./agenda.ts";
 
 interface Job {

@@ -16,8 +16,8 @@ export type Content = "bytes" | "text" | "json";
 /** Where one work's responses go. False: full, so wait for `ready()` before the next. */
 export interface ResponseSink {
   respond(content: Content, payload: Uint8Array, channel: string | undefined): boolean;
-  /** Begins a response whose bytes follow in chunks. */
-  begin(channel: string | undefined): void;
+  /** Begins a response whose bytes follow in chunks. `whole`: they are one value of that kind, and no stream. */
+  begin(channel: string | undefined, whole?: Content): void;
   chunk(bytes: Uint8Array): boolean;
   finish(): void;
   ready(): Promise<void>;

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { toMeshError } from "../core/errors.ts";
-import { LOAD_LIMIT, prepare } from "./load.ts";
+import { LOAD_LIMIT } from "./import.ts";
+import { prepare } from "./load.ts";
 import { dependencyNames, invalid, readManifest, readPluginPackage } from "./package.ts";
 
 /** A package in a plugin folder. */

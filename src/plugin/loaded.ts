@@ -1,7 +1,9 @@
 import type { PluginFacts } from "../work/types.ts";
 import type { PluginDefinition } from "./definition.ts";
 import type { Origin } from "./discovery.ts";
+import type { IsolatedPlugin } from "./isolated/isolated-plugin.ts";
 import type { Module } from "./load.ts";
+import type { PluginsSetting } from "./settings.ts";
 
 /** A plugin that has been loaded, checked and started. */
 export interface LoadedPlugin {
@@ -20,8 +22,10 @@ export interface LoadedPlugin {
   /** Where its code was copied to before it was loaded; undefined: it was not. */
   readonly copy: string | undefined;
   readonly definition: PluginDefinition;
-  /** Loads its code once more, as it was found, apart from this instance. */
-  loadAgain(): Promise<Module>;
+  /** Where it runs in a process of its own. */
+  readonly apart?: IsolatedPlugin;
+  /** Loads its code once more, as it was found, apart from this instance; `setting` says where it is to run. */
+  loadAgain(setting: PluginsSetting): Promise<Module>;
   /** What its schema made of its part of the configuration. */
   readonly options: unknown;
   /** Its part of the configuration as JSON. */

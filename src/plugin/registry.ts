@@ -1,13 +1,18 @@
 import { join } from "node:path";
-import { toMeshError } from "../core/errors.ts";
+import { isMeshError, toMeshError } from "../core/errors.ts";
 import { type Log, SILENT } from "../core/log.ts";
+import { factsOf } from "./check.ts";
 import type { PluginDefinition } from "./definition.ts";
 import { discoverPlugins, type Found, type PluginProblem } from "./discovery.ts";
 import { isFolderLocked } from "./folder-lock.ts";
-import { LATE, LOAD_LIMIT, type Module, prepare, within } from "./load.ts";
+import { LATE, LOAD_LIMIT, within } from "./import.ts";
+import { type Module, prepare } from "./load.ts";
 import type { LoadedPlugin } from "./loaded.ts";
+import { isOptionsError } from "./options.ts";
 import { invalid } from "./package.ts";
-import { type Candidate, choose, type Chosen, type PluginsSetting } from "./select.ts";
+import { Placement, type PlacementOptions } from "./placement.ts";
+import { type Candidate, choose, type Chosen } from "./select.ts";
+import type { PluginsSetting } from "./settings.ts";
 import { removeCopies } from "./snapshot.ts";
 import { FolderWatch } from "./watch.ts";
 
@@ -29,6 +34,8 @@ export interface RegistryOptions {
   readonly limit?: number;
   /** Resolves when no work runs on the plugin any more; only then is it stopped. Default: at once. */
   readonly drained?: (plugin: LoadedPlugin) => Promise<void>;
+  /** Plugins may run in processes of their own. Default: none does. */
+  readonly isolation?: PlacementOptions;
 }
 
 /** What a reload changed. An upgraded plugin has other code or other options than before. */
@@ -47,6 +54,7 @@ export type Settings = Partial<Pick<RegistryOptions, "plugins" | "specs">>;
 export class PluginRegistry {
   readonly #log: Log;
   readonly #copies: string;
+  readonly #placement: Placement;
   readonly #listeners = new Set<(change: PluginChange) => void>();
   /** Plugins whose last works still run. */
   readonly #retiring = new Set<LoadedPlugin>();
@@ -62,6 +70,7 @@ export class PluginRegistry {
     this.#options = options;
     this.#log = options.log ?? SILENT;
     this.#copies = join(options.pluginDir, ".loaded");
+    this.#placement = new Placement(options.isolation, this.#log);
   }
 
   /** The plugins by name, ready to run. */
@@ -125,6 +134,7 @@ export class PluginRegistry {
     }
     const { chosen, problems: unchosen } = choose(candidates, this.#options.plugins, this.#options.reserved ?? []);
     problems.push(...unchosen);
+    await closeUnchosen(candidates, chosen);
     const started = await Promise.all(chosen.map((choice) => this.#start(choice, problems)));
     return await this.#adopt(
       started.filter((plugin) => plugin !== undefined),
@@ -148,13 +158,16 @@ export class PluginRegistry {
       if (unwanted) return undefined;
       // Where works still run on the same code after its removal, that instance is going to be stopped.
       const leaving = [...this.#retiring].some((plugin) => plugin.entry === found.entry && plugin.fingerprint === fingerprint);
-      const { definition, copy } = await prepared.load(leaving);
+      const module = await this.#placement.load(prepared, plugins, { says: found.says, fresh: leaving });
+      const { definition } = module;
       if (found.says !== undefined && found.says !== definition.name) {
+        await module.apart?.close();
         throw invalid(found.package, `its package.json says that its plugin is "${found.says}", and it is "${definition.name}"`);
       }
       const { package: pack, label, version, origin, entry } = found;
-      const loadAgain = (): Promise<Module> => prepared.load(true);
-      return { package: pack, label, version, origin, entry, fingerprint, definition, copy, loadAgain, running: undefined };
+      const loadAgain = (setting: PluginsSetting): Promise<Module> =>
+        this.#placement.load(prepared, setting, { says: definition.name, fresh: true });
+      return { package: pack, label, version, origin, entry, fingerprint, ...module, loadAgain, running: undefined };
     } catch (error) {
       problems.push({ package: found.label, error: toMeshError(error, "PLUGIN_INVALID") });
       return undefined;
@@ -163,16 +176,27 @@ export class PluginRegistry {
 
   /** The running plugin where nothing changed, else a new one that has started. */
   async #start({ candidate, options, facts, given }: Chosen, problems: PluginProblem[]): Promise<LoadedPlugin | undefined> {
-    const { running, definition, loadAgain, ...rest } = candidate;
+    const { running, definition, copy, apart, loadAgain, ...rest } = candidate;
     const { name } = definition;
     if (running !== undefined && running.given === given) return running;
+    let module: Module = { definition, copy, ...(apart !== undefined && { apart }) };
     try {
       // With other options it is another instance: works that began with the old ones keep what start() made for them.
-      const module = running === undefined ? { definition, copy: candidate.copy } : await loadAgain();
+      if (running !== undefined) module = await loadAgain(this.#options.plugins);
       await this.#startHook(module.definition, options, candidate.package);
-      return { ...rest, ...module, name, loadAgain, options, given, facts };
+      return {
+        ...rest,
+        ...module,
+        name,
+        loadAgain,
+        options,
+        given,
+        facts: running === undefined ? facts : factsOf(module.definition, rest.version),
+      };
     } catch (error) {
+      if (module.definition !== running?.definition) await module.apart?.close();
       problems.push({ package: candidate.label, error: toMeshError(error, "PLUGIN_INVALID") });
+      if (isOptionsError(error)) return undefined;
       // An upgrade that does not start leaves the old one in its place.
       const before = this.#current.get(name);
       return before?.package === candidate.package ? before : undefined;
@@ -183,6 +207,8 @@ export class PluginRegistry {
     try {
       await within(this.#limit, Promise.resolve(definition.start?.(options)));
     } catch (error) {
+      // One that runs apart looks at its options only now.
+      if (isMeshError(error, "PLUGIN_INVALID")) throw error;
       const why = error === LATE ? `took longer than ${this.#limit} ms` : `failed: ${toMeshError(error).message}`;
       throw invalid(label, `start() of plugin "${definition.name}" ${why}`, error);
     }
@@ -229,6 +255,8 @@ export class PluginRegistry {
       await within(this.#limit, Promise.resolve(plugin.definition.stop?.()));
     } catch (error) {
       this.#log.warn({ plugin: plugin.name, version: plugin.version, error: toMeshError(error).message }, "a plugin did not stop");
+    } finally {
+      await plugin.apart?.close();
     }
   }
 
@@ -240,6 +268,12 @@ export class PluginRegistry {
       this.#log.warn({ error: toMeshError(error).message }, "old copies of plugins could not be removed");
     }
   }
+}
+
+/** Those that run apart and are not to run at all. */
+async function closeUnchosen(candidates: readonly Candidate[], chosen: readonly Chosen[]): Promise<void> {
+  const unused = candidates.filter((one) => one.running === undefined && chosen.every(({ candidate }) => candidate !== one));
+  await Promise.all(unused.map(async ({ apart }) => await apart?.close()));
 }
 
 function candidateOf(running: LoadedPlugin): Candidate {

@@ -3,8 +3,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { utf8 } from "../core/bytes.ts";
 import { MeshError } from "../core/errors.ts";
 import type { WorkAbort } from "./abort.ts";
-import type { ResponseSink } from "./contract.ts";
+import type { Content, ResponseSink } from "./contract.ts";
 import type { ActionFunction, ChannelResponse, Context, Payload } from "./definition.ts";
+import { Encoded } from "./encoded.ts";
 import type { WorkInput } from "./input.ts";
 
 /** A plugin that only yields must let the node do its other work: after this many milliseconds it is its turn. */
@@ -14,9 +15,13 @@ const CHANNELS = new WeakSet<object>();
 
 type Item = Payload | ChannelResponse;
 
+export function isChannel(name: string): boolean {
+  return CHANNEL.test(name);
+}
+
 /** Marks a response with the channel it goes out on. Throws INVALID_ARGUMENT for a channel that is no name. */
 export function onChannel(payload: Payload, channel: string): ChannelResponse {
-  if (!CHANNEL.test(channel)) throw new MeshError("INVALID_ARGUMENT", `"${channel}" is no channel: use 1 to 32 characters of a-z 0-9 -`);
+  if (!isChannel(channel)) throw new MeshError("INVALID_ARGUMENT", `"${channel}" is no channel: use 1 to 32 characters of a-z 0-9 -`);
   const response = { payload, channel };
   CHANNELS.add(response);
   return response;
@@ -80,9 +85,10 @@ async function drain(iterator: Steps, abort: WorkAbort, sink: ResponseSink): Pro
 
 /** Undefined: it has left. */
 function send(response: Item, abort: WorkAbort, sink: ResponseSink): Promise<void> | undefined {
+  if (response instanceof Encoded) return sendEncoded(response, abort, sink);
   const channel = isChannelResponse(response) ? response.channel : undefined;
   const payload = isChannelResponse(response) ? response.payload : response;
-  if (payload instanceof Readable) return sendStream(payload, channel, abort, sink);
+  if (payload instanceof Readable) return sendStream(payload, undefined, channel, abort, sink);
   const room =
     typeof payload === "string"
       ? sink.respond("text", utf8(payload), channel)
@@ -92,10 +98,23 @@ function send(response: Item, abort: WorkAbort, sink: ResponseSink): Promise<voi
   return room ? undefined : readyOrAborted(sink, abort);
 }
 
-async function sendStream(stream: Readable, channel: string | undefined, abort: WorkAbort, sink: ResponseSink): Promise<void> {
+function sendEncoded({ content, channel, payload }: Encoded, abort: WorkAbort, sink: ResponseSink): Promise<void> | undefined {
+  const named = channel === "" ? undefined : channel;
+  if (!(payload instanceof Uint8Array)) return sendStream(payload, content, named, abort, sink);
+  return sink.respond(content ?? "bytes", payload, named) ? undefined : readyOrAborted(sink, abort);
+}
+
+/** `content`: what the bytes are all together; undefined: they are a stream. */
+async function sendStream(
+  stream: Readable,
+  content: Content | undefined,
+  channel: string | undefined,
+  abort: WorkAbort,
+  sink: ResponseSink,
+): Promise<void> {
   const stop = (): void => void stream.destroy(abort.reason);
   abort.onAbort(stop);
-  sink.begin(channel);
+  sink.begin(channel, content);
   try {
     for await (const part of stream) {
       abort.throwIfAborted();

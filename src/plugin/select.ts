@@ -4,12 +4,12 @@ import type { PluginFacts } from "../work/types.ts";
 import { factsOf } from "./check.ts";
 import type { PluginDefinition } from "./definition.ts";
 import type { Origin, PluginProblem } from "./discovery.ts";
+import type { IsolatedPlugin } from "./isolated/isolated-plugin.ts";
 import type { Module } from "./load.ts";
 import type { LoadedPlugin } from "./loaded.ts";
-import { invalid, isRecord } from "./package.ts";
-
-/** "auto": every plugin. A map: those that it names, with their options. */
-export type PluginsSetting = "auto" | Readonly<Record<string, unknown>>;
+import { parseOptions } from "./options.ts";
+import { invalid } from "./package.ts";
+import { type PluginsSetting, settingsOf } from "./settings.ts";
 
 /** A plugin whose code is loaded, and which has not started. */
 export interface Candidate {
@@ -21,7 +21,9 @@ export interface Candidate {
   readonly fingerprint: string;
   readonly copy: string | undefined;
   readonly definition: PluginDefinition;
-  loadAgain(): Promise<Module>;
+  readonly apart?: IsolatedPlugin;
+  /** Once more; the name and `setting` say where. */
+  loadAgain(setting: PluginsSetting): Promise<Module>;
   /** The plugin that runs this very code now. */
   readonly running: LoadedPlugin | undefined;
 }
@@ -85,23 +87,5 @@ function withOptions(candidate: Candidate, part: unknown): Chosen {
   const given = JSON.stringify(part ?? {});
   const facts = factsOf(definition, candidate.version);
   if (running !== undefined && running.given === given) return { candidate, options: running.options, given, facts };
-  try {
-    const options = definition.options === undefined ? (part ?? {}) : definition.options.parse(part ?? {});
-    return { candidate, options, given, facts };
-  } catch (error) {
-    throw invalid(candidate.package, `plugin "${definition.name}" does not take its options: ${reasonOf(error)}`, error);
-  }
-}
-
-/** What a schema found wrong: zod and its kin list issues with paths, others just say. */
-function reasonOf(error: unknown): string {
-  if (typeof error === "object" && error !== null && "issues" in error && Array.isArray(error.issues)) {
-    const issues = error.issues.filter(isIssue).map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`));
-    if (issues.length > 0) return issues.join("; ");
-  }
-  return toMeshError(error).message;
-}
-
-function isIssue(value: unknown): value is { path: readonly unknown[]; message: string } {
-  return isRecord(value) && Array.isArray(value["path"]) && typeof value["message"] === "string";
+  return { candidate, options: parseOptions(definition, settingsOf(part).options, candidate.package), given, facts };
 }

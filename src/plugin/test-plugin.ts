@@ -142,15 +142,15 @@ function resultOf({ error, exitCode }: Outcome): TestResult {
 
 class Collector implements ResponseSink {
   readonly responses: TestResponse[] = [];
-  #open: { readonly channel: string | undefined; readonly parts: Uint8Array[] } | undefined;
+  #open: { readonly channel: string | undefined; readonly whole: Content | undefined; readonly parts: Uint8Array[] } | undefined;
 
   respond(content: Content, payload: Uint8Array, channel: string | undefined): boolean {
     this.#add(content, payload, channel, false);
     return true;
   }
 
-  begin(channel: string | undefined): void {
-    this.#open = { channel, parts: [] };
+  begin(channel: string | undefined, whole?: Content): void {
+    this.#open = { channel, whole, parts: [] };
   }
 
   chunk(bytes: Uint8Array): boolean {
@@ -159,7 +159,10 @@ class Collector implements ResponseSink {
   }
 
   finish(): void {
-    if (this.#open !== undefined) this.#add("bytes", concat(this.#open.parts), this.#open.channel, true);
+    if (this.#open !== undefined) {
+      const { channel, whole, parts } = this.#open;
+      this.#add(whole ?? "bytes", concat(parts), channel, whole === undefined);
+    }
     this.#open = undefined;
   }
 

@@ -85,7 +85,19 @@ test("receptor trace prints each hop in order, with its time", async () => {
 test("receptor status --json has the shape of the library's status", async () => {
   const status = await mesh.status(url);
   const keys = (value: unknown): string[] => Object.keys(value ?? {});
-  expect(keys(status)).toEqual(["node", "version", "uptime", "listening", "nodes", "links", "edges", "parked", "work", "warnings"]);
+  expect(keys(status)).toEqual([
+    "node",
+    "version",
+    "uptime",
+    "listening",
+    "plugins",
+    "nodes",
+    "links",
+    "edges",
+    "parked",
+    "work",
+    "warnings",
+  ]);
   expect(status).toMatchObject({
     node: "first",
     version: "0.1.0",

@@ -119,6 +119,7 @@ export const STATUS: Status = {
   version: "0.1.0",
   uptime: 65,
   listening: ["tcp://127.0.0.1:8888"],
+  plugins: [],
   nodes: [],
   links: [{ peer: "hub", url: "tcp://127.0.0.1:8888", direction: "out", cost: 1, rtt: 0.4, since: 3, secure: false }],
   edges: [],

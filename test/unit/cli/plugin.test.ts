@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Services } from "../../../src/cli/context.ts";
 import type { Status } from "../../../src/node/api.ts";
-import { answeringNode, cli, fakeNode, lines, STATUS } from "./fakes.ts";
+import { answeringNode, cli, lines, STATUS } from "./fakes.ts";
 
 const ECHO = { name: "echo", package: "receptor-echo", version: "0.1.0", actions: ["run", "count"] };
 
@@ -105,8 +105,21 @@ describe("receptor plugin list", () => {
     ]);
   });
 
-  it("shows what the running node advertises with --peer, and where no folder is named", async () => {
-    const node = fakeNode({ status: () => advertised });
+  it("shows what the running node has and where it runs, with --peer, and where no folder is named", async () => {
+    const isolated = { name: "shell", version: "1.0.0", actions: ["run"], isolated: true, pid: 7, restarts: 0 };
+    const trusted = { name: "echo", version: "1.0.0", actions: ["run", "sink"], isolated: false };
+    const node = answeringNode({ "mesh:status": [{ ...STATUS, plugins: [isolated, trusted] }] });
+    expect((await cli(["plugin", "list", "--json"], { node })).objects).toEqual([isolated, trusted]);
+    expect(lines((await cli(["plugin", "list", "--peer", "a:1"], { node, env: { RECEPTOR_DATA_DIR: "/d" } })).stdout)).toEqual([
+      "PLUGIN  VERSION  ACTIONS    PROCESS",
+      "shell   1.0.0    run        its own",
+      "echo    1.0.0    run, sink  the node's",
+    ]);
+  });
+
+  it("shows what an older node advertises", async () => {
+    const { plugins: _, ...older } = STATUS;
+    const node = { ...answeringNode({ "mesh:status": [older] }), status: () => advertised };
     expect((await cli(["plugin", "list", "--json"], { node })).objects).toEqual([{ name: "sleep", version: "2.0.0", actions: ["run"] }]);
     expect(lines((await cli(["plugin", "list", "--peer", "a:1"], { node, env: { RECEPTOR_DATA_DIR: "/d" } })).stdout)).toEqual([
       "PLUGIN  VERSION  ACTIONS",

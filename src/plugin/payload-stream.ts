@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { MeshError } from "../core/errors.ts";
-import type { ByteSource } from "../plugin/contract.ts";
+import type { ByteSource } from "./contract.ts";
 
 /** A payload that came with its message. */
 export class InlineSource implements ByteSource {

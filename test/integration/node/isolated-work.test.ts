@@ -1,0 +1,2 @@
+process.env["ISOLATED_PLUGINS"] = "1";
+await import("./work.test.ts");
