@@ -36,6 +36,8 @@ export const LIMITS = {
   nodes: 10_000,
   linksPerNode: 1_024,
   advertisement: 32 * KiB,
+  /** The certificate that a node shows with it. */
+  certificate: 4 * KiB,
   /** Output bytes that wait on one link before what feeds it is paused. */
   linkQueueHigh: 1 * MiB,
   /** Output bytes that wait on one link before stream chunks and messages are dropped (and later sent again). */

@@ -14,6 +14,12 @@ export function readCertificate(pem: string | Buffer, what: string): X509Certifi
   }
 }
 
+/** All certificates of a PEM text. Throws CERTIFICATE_INVALID that names `what`. */
+export function readCertificates(pem: string | Buffer, what: string): readonly X509Certificate[] {
+  const blocks = pem.toString().match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  return blocks.map((block) => readCertificate(block, what));
+}
+
 /** SHA-256 of the whole certificate. */
 export function hashOfCertificate(certificate: X509Certificate): Uint8Array {
   return createHash("sha256").update(certificate.raw).digest();

@@ -11,6 +11,8 @@ export interface IdentityFiles {
   readonly key: string;
   /** A new key whose certificate has been asked for and is not there yet. */
   readonly nextKey: string;
+  /** For what only this node may read. */
+  readonly sealingKey: string;
   readonly authority: string;
   /** Where there is one, the node may sign. */
   readonly authorityKey: string;
@@ -29,6 +31,7 @@ export function identityFiles(dataDir: string): IdentityFiles {
     certificate: join(folder, "node.crt"),
     key: join(folder, "node.key"),
     nextKey: join(folder, "node.key.next"),
+    sealingKey: join(folder, "seal.key"),
     authority: join(folder, "ca.crt"),
     authorityKey: join(folder, "ca.key"),
     signing: join(folder, "signing.json"),

@@ -8,7 +8,7 @@ import { identityFiles, readIfThere, readKeyIfThere, writePrivate } from "./file
 import { formatJoinToken, type JoinToken } from "./join-token.ts";
 import { refusedToken } from "./judge.ts";
 import { Ledger } from "./ledger.ts";
-import { isCertifiable, LONGEST_CERTIFIED, type MeshId } from "./names.ts";
+import { isCertifiable, LONGEST_CERTIFIED, type MeshId, parseAuthorityName } from "./names.ts";
 import { Signer } from "./signer.ts";
 import { readSigning, SIGNING_DEFAULTS, type SigningSettings, writeSigning } from "./signing.ts";
 import { type NewToken, TokenStore } from "./token-store.ts";
@@ -185,11 +185,9 @@ export async function install(dataDir: string, certificate: string, authority: s
   await writePrivate(files.certificate, `${certificate.trim()}\n${authority.trim()}\n`);
 }
 
-const AUTHORITY_NAME = /^CN=receptor mesh ([0-9a-f]{16})$/;
-
 /** The mesh of an authority. Throws CERTIFICATE_INVALID where it is none. */
 export function meshOf(authority: X509Certificate, path: string): MeshId {
-  const [, mesh] = AUTHORITY_NAME.exec(authority.subject) ?? [];
-  if (mesh !== undefined && authority.ca) return mesh as MeshId;
+  const mesh = parseAuthorityName(authority.subject);
+  if (mesh !== undefined && authority.ca) return mesh;
   throw new MeshError("CERTIFICATE_INVALID", `${path} is no authority of a mesh`);
 }

@@ -6,6 +6,7 @@ declare const brand: unique symbol;
 export type MeshId = string & { readonly [brand]: "MeshId" };
 
 const MESH_ID = /^[0-9a-f]{16}$/;
+const AUTHORITY = /^CN=receptor mesh ([0-9a-f]{16})$/;
 const NODE_URI = /^mesh:\/\/([0-9a-f]{16})\/node\/(.*)$/s;
 
 /** What follows a node's id in the id of a command that joins the mesh with that node's certificate. */
@@ -27,6 +28,12 @@ export function formatNodeUri(mesh: MeshId, node: NodeId): string {
 export function parseNodeUri(uri: string): { readonly mesh: MeshId; readonly node: NodeId } | undefined {
   const [, mesh, node] = NODE_URI.exec(uri) ?? [];
   return isMeshId(mesh) && isNodeId(node) ? { mesh, node } : undefined;
+}
+
+/** The mesh whose authority has this subject; undefined: it is none that `receptor mesh init` has made. */
+export function parseAuthorityName(subject: string): MeshId | undefined {
+  const [, mesh] = AUTHORITY.exec(subject) ?? [];
+  return isMeshId(mesh) ? mesh : undefined;
 }
 
 /** The id of a command that runs with the certificate of `owner`; `random` is 12 hexadecimal digits. */

@@ -6,7 +6,6 @@ import type { NodeId } from "../core/ids.ts";
 import type { Logger } from "../core/log.ts";
 import { spanOf } from "../identity/certificate.ts";
 import { beginRenewal, type Renewal } from "../identity/renew.ts";
-import type { TlsOptions } from "../transports/tls-options.ts";
 import type { PluginAdvertisement } from "../wire/advertisement.ts";
 import { RENEW } from "./ask-signers.ts";
 import { checkOwnNames, expiryWarning, openSecurity, type Security } from "./security.ts";
@@ -27,8 +26,8 @@ export interface CertificatesOptions {
 }
 
 export interface CertificatesParts {
-  /** From now on for new connections. Throws CONFIG_INVALID and keeps the old ones. */
-  replaceTls(tls: TlsOptions): void;
+  /** For new connections, and for what is signed, from now on. Throws CONFIG_INVALID and keeps the old ones. */
+  use(security: Security): void;
   /** Has another node sign; resolves to who did. */
   ask(renewal: Renewal, signal: AbortSignal): Promise<string>;
   /** What is advertised may have changed. */
@@ -108,7 +107,7 @@ export class Certificates {
         `the new certificate is for ${next.node ?? "no node"}, and this node is ${id}: restart it`,
       );
     checkOwnNames(next, config, id, false);
-    this.#parts.replaceTls(next.tls);
+    this.#parts.use(next);
     this.#config = config;
     this.#security = next;
     this.#read = this.#seen = looks;

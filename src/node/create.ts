@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, type X509Certificate } from "node:crypto";
 import type { NodeConfig } from "../config/node-config.ts";
 import { type NodeOptions, resolveOptions } from "../config/options.ts";
 import { MeshError, toMeshError } from "../core/errors.ts";
@@ -7,6 +7,7 @@ import type { Logger } from "../core/log.ts";
 import { ResourceStack } from "../core/resources.ts";
 import { readCertificate } from "../identity/certificate.ts";
 import { ownerOf, shortLivedId } from "../identity/names.ts";
+import { openSealingKey } from "../identity/sealing-key.ts";
 import type { PluginDefinition } from "../plugin/definition.ts";
 import { PluginHost } from "../plugin/host.ts";
 import { removeHolder, writeHolder } from "../storage/holder.ts";
@@ -38,6 +39,7 @@ import { NodePlugins } from "./node-plugins.ts";
 import { realEnvironment } from "./real-environment.ts";
 import { checkOwnNames, checkPeer, openSecurity, plainWarnings, type Security } from "./security.ts";
 import { Sender } from "./sender.ts";
+import { NodeSignatures } from "./signatures.ts";
 import { StrangerLog } from "./stranger-log.ts";
 import { VERSION } from "./version.ts";
 import { Worker } from "./worker.ts";
@@ -104,6 +106,10 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     resources.defer(() => removeHolder(dataDir));
   }
 
+  // A command has an id of its own, and so a key of its own.
+  const sealing = security.signing && (await openSealingKey(ephemeral ? undefined : config.dataDir));
+  const isRevoked = (certificate: X509Certificate): boolean => denials?.refuses(certificate) !== undefined;
+  const signatures = security.signing && sealing && new NodeSignatures(security.signing, sealing.shown, { wallClock: Date.now, isRevoked });
   const transports = extra.transports ?? createTransports({ tls: security.tls, ws: { headers: config.websocket.headers } });
   const events = new Emitter<MeshEvent>();
   const metrics = new Metrics({ node: id, version: VERSION });
@@ -119,7 +125,10 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   const certificates = new Certificates(
     { config, security, id, log },
     {
-      replaceTls: (tls) => transports.replaceTls(tls),
+      use: ({ tls, signing }) => {
+        transports.replaceTls(tls);
+        if (signing !== undefined) signatures?.replace(signing);
+      },
       ask: (renewal, signal) => askSigners(node, renewal, { signal, wait: 0, sleep: () => Promise.resolve() }),
       onChange: advertise,
       random: Math.random,
@@ -194,6 +203,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
       ephemeral,
       store: { maxMessages: config.store.maxMessages, maxBytes: config.store.maxBytes },
       retention: config.work.retention,
+      signatures,
     },
     env,
     {

@@ -1,5 +1,6 @@
 import type { NodeId } from "../core/ids.ts";
 import type { Millis } from "../core/instant.ts";
+import type { Signatures } from "../routing/proof.ts";
 
 export interface EngineOptions {
   readonly id: NodeId;
@@ -14,4 +15,6 @@ export interface EngineOptions {
   readonly ephemeral: boolean;
   readonly store: { readonly maxMessages: number; readonly maxBytes: number };
   readonly retention: Millis;
+  /** In a mesh with an authority. */
+  readonly signatures?: Signatures | undefined;
 }

@@ -65,6 +65,8 @@ export interface EngineCounts {
   bytesIn: number;
   badBodies: number;
   rejectedAdvertisements: number;
+  /** Of these: what their origin has not said. */
+  forgedAdvertisements: number;
   droppedFrames: number;
 }
 
@@ -78,7 +80,14 @@ export class Engine {
   readonly delivery: Delivery;
   readonly links: Links;
   readonly agenda: Agenda;
-  readonly counts: EngineCounts = { framesIn: 0, bytesIn: 0, badBodies: 0, rejectedAdvertisements: 0, droppedFrames: 0 };
+  readonly counts: EngineCounts = {
+    framesIn: 0,
+    bytesIn: 0,
+    badBodies: 0,
+    rejectedAdvertisements: 0,
+    forgedAdvertisements: 0,
+    droppedFrames: 0,
+  };
   readonly #env: Environment;
   readonly #handlers: EngineHandlers;
   readonly #self: NodeHash;
@@ -311,6 +320,7 @@ export class Engine {
         return;
       case "rejected":
         this.counts.rejectedAdvertisements++;
+        if (effect.reason === "forged") this.counts.forgedAdvertisements++;
         return;
     }
   }

@@ -18,7 +18,8 @@ export function measure(
     counts.framesDropped = engine.counts.droppedFrames;
     counts.framesForwarded = engine.delivery.relay.counts.forwarded;
     counts.bytesForwarded = engine.delivery.relay.counts.forwardedBytes;
-    counts.advertisementsRefused = engine.counts.rejectedAdvertisements;
+    counts.advertisementsRefused = engine.counts.rejectedAdvertisements - engine.counts.forgedAdvertisements;
+    counts.advertisementsForged = engine.counts.forgedAdvertisements;
     counts.storeCorruptRecords = store.stats.corruptRecords;
     if (store instanceof LevelStore) {
       const { writes, batches, errors, lostBytes, lostWrites, pendingBytes } = store.stats;

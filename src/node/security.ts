@@ -5,15 +5,18 @@ import { MeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Logger } from "../core/log.ts";
-import { createIdentifier, groupPatternsOf, type Identifier, readCertificate, spanOf } from "../identity/certificate.ts";
+import { createIdentifier, groupPatternsOf, type Identifier, readCertificate, readCertificates, spanOf } from "../identity/certificate.ts";
 import { ENROLMENT } from "../identity/enrolment.ts";
 import { checkPrivate, identityFiles } from "../identity/files.ts";
 import { openSigner } from "../identity/folder.ts";
+import { issuerOf } from "../identity/holders.ts";
 import { mayCallItself } from "../identity/names.ts";
 import { fits } from "../identity/patterns.ts";
 import { settleKey } from "../identity/renew.ts";
 import { parseIdentityRule } from "../identity/rule.ts";
+import { readSigningKey } from "../identity/signing-key.ts";
 import type { Signer } from "../identity/signer.ts";
+import type { Signing } from "./signatures.ts";
 import type { Asks, TlsOptions } from "../transports/tls-options.ts";
 import { formatMeshUrl, isLoopback, type MeshUrl } from "../transports/url.ts";
 
@@ -28,6 +31,8 @@ export interface Security {
   readonly member: boolean;
   /** It may sign certificates of others. */
   readonly signer?: Signer;
+  /** With what the node signs what it says of itself, and checks what others say; undefined where certificates name no nodes. */
+  readonly signing?: Signing;
   /** What people should know, and mend in time. */
   readonly warnings: readonly string[];
 }
@@ -63,9 +68,11 @@ export async function openSecurity(config: NodeConfig, log: Logger): Promise<Sec
     ...(signer === undefined ? {} : { asks: asksOf(signer) }),
   };
   if (own === undefined) return { tls, node: undefined, member, warnings: [] };
+  const node = ownNode(own, key, identifier, config);
   return {
     tls,
-    node: ownNode(own, key, identifier, config),
+    node,
+    ...(node !== undefined && key !== undefined && { signing: signingOf(own, key, ca, identifier, config) }),
     own,
     member,
     ...(signer === undefined ? {} : { signer }),
@@ -89,6 +96,20 @@ function ownNode(own: X509Certificate, key: Buffer | undefined, identifier: Iden
     const why = cause instanceof MeshError ? cause.message.replace(/^the certificate /, "") : String(cause);
     throw new MeshError("CERTIFICATE_INVALID", `this node's own certificate, ${path}, ${why}`, { cause });
   }
+}
+
+function signingOf(own: X509Certificate, key: Buffer, ca: Buffer, identifier: Identifier, config: NodeConfig): Signing {
+  const [path, trusted] = [nameOf(config, "cert"), nameOf(config, "ca")];
+  const authorities = readCertificates(ca, trusted);
+  if (issuerOf(own, authorities) === undefined) {
+    throw new MeshError(
+      "CERTIFICATE_INVALID",
+      `${path} is not signed by an authority in ${trusted}: put the one that signed it there, at every node, also where it is an intermediate one`,
+    );
+  }
+  if (own.raw.length > LIMITS.certificate)
+    throw new MeshError("CERTIFICATE_INVALID", `${path} has ${own.raw.length} bytes, and at most ${LIMITS.certificate} are taken`);
+  return { certificate: own, key: readSigningKey(key, nameOf(config, "key")), authorities, identifier };
 }
 
 async function warningsOf(config: NodeConfig): Promise<string[]> {
@@ -177,6 +198,6 @@ async function read(config: NodeConfig, name: "cert" | "key" | "ca"): Promise<Bu
   }
 }
 
-function nameOf({ tls }: { readonly tls: TlsConfig }, name: "cert" | "key"): string {
+function nameOf({ tls }: { readonly tls: TlsConfig }, name: "cert" | "key" | "ca"): string {
   return tls[name] ?? `tls.${name}`;
 }

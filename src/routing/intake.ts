@@ -1,7 +1,9 @@
+import { MeshError } from "../core/errors.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import {
   ADVERTISEMENT_FLAG,
   type AdvertisementHead,
+  type AdvertisementLayout,
   bootOf,
   checkAdvertisement,
   isOf,
@@ -14,6 +16,7 @@ import type { Database, Said } from "./database.ts";
 import type { Flood } from "./flood.ts";
 import type { Link } from "./links.ts";
 import { ROUTING } from "./numbers.ts";
+import { type Forgery, isFault, judgeAdvertisement, type Signatures } from "./proof.ts";
 import { compareVersions, type NodeRecord } from "./record.ts";
 import type { OwnNode } from "./self.ts";
 import type { Table } from "./table.ts";
@@ -25,6 +28,8 @@ interface Parts {
   readonly own: OwnNode;
   readonly table: Table;
   readonly emit: Emit;
+  /** Undefined: everything is taken as it is said. */
+  readonly signatures: Signatures | undefined;
   /** What was stored may change a path. */
   readonly topologyChanged: (now: Instant, record: NodeRecord) => void;
 }
@@ -59,7 +64,8 @@ export class Intake {
     }
     if (record === own.record) {
       const raw = body.subarray(start, end);
-      checkAdvertisement(raw);
+      const layout = checkAdvertisement(raw);
+      if (compareVersions(head, record) > 0 && !this.#isOwn(now, link, raw, layout, head, free)) return;
       if (own.heard(now, head, { boot: bootOf(raw), uptime: uptimeOf(raw) + age }) < 0) flood.answer(now, link, record);
       return;
     }
@@ -89,11 +95,41 @@ export class Intake {
     return false;
   }
 
+  /** What was said in this node's name, and is newer than what it has said: it counts also where the certificate of that life has ended. */
+  #isOwn(now: Instant, link: Link, raw: Uint8Array, layout: AdvertisementLayout, head: AdvertisementHead, free: boolean): boolean {
+    if (this.#parts.signatures === undefined) return true;
+    if (!free && !this.#admit(now, link, head)) return false;
+    const forgery = this.#judged(raw, layout);
+    if (forgery === undefined || forgery === "time") return true;
+    this.#refuse(now, link, layout, forgery);
+    return false;
+  }
+
+  #judged(raw: Uint8Array, layout: AdvertisementLayout): Forgery | undefined {
+    const { signatures } = this.#parts;
+    return signatures === undefined ? undefined : judgeAdvertisement(signatures, raw, layout);
+  }
+
+  /** Throws DENIED where a neighbour cannot prove what it says of itself, PROTOCOL_ERROR where it brings too much that others have not said. */
+  #refuse(now: Instant, link: Link, { id }: AdvertisementLayout, forgery: Forgery): void {
+    this.#parts.emit({ type: "rejected", link: link.id, reason: isFault(forgery) ? "forged" : "ended" });
+    if (!isFault(forgery)) return;
+    if (id === link.peer) {
+      const why = `"${id}" cannot prove what it says of itself (${forgery}): in this mesh everybody needs a certificate of its authority`;
+      throw new MeshError("DENIED", why, { data: { node: id, reason: forgery } });
+    }
+    if (link.forged.take(now)) return;
+    throw new MeshError("PROTOCOL_ERROR", `"${link.peer}" passes on what others have not said`, { data: { node: id, reason: forgery } });
+  }
+
   #accept(now: Instant, link: Link, raw: Uint8Array, head: AdvertisementHead, age: Millis, known: NodeRecord | undefined): void {
     const { database, flood, table, emit, topologyChanged } = this.#parts;
-    const { id } = checkAdvertisement(raw, known?.id);
+    const layout = checkAdvertisement(raw, known?.id);
+    const { id } = layout;
     // Only what a neighbour says of itself is read in full at once; what is behind it was read by its own neighbours.
     if (id === link.peer) decodeAdvertisement(raw);
+    const forgery = this.#judged(raw, layout);
+    if (forgery !== undefined) return this.#refuse(now, link, layout, forgery);
     const withdrawn = (head.flags & ADVERTISEMENT_FLAG.withdrawn) !== 0;
     if (known === undefined && withdrawn && (head.flags & ADVERTISEMENT_FLAG.ephemeral) !== 0) return;
     if (!withdrawn && known?.live !== true && database.full) {

@@ -28,6 +28,8 @@ export class Link {
   readonly answers = new TokenBucket(ROUTING.answerRate, ROUTING.answerBurst);
   readonly pulls = new TokenBucket(ROUTING.pullRate, ROUTING.pullRate);
   readonly missed = new NodeHashMap<Missed>();
+  /** What it brought that others had not said: it should have checked that. */
+  readonly forged = new TokenBucket(ROUTING.forgedRate, ROUTING.forgedBurst);
   /** Advertisements that were asked for and are therefore free. */
   credit = 0;
   pulledAt: Instant = Number.NEGATIVE_INFINITY;

@@ -60,6 +60,7 @@ export class Routing implements Machine<RoutingInput, RoutingEffect> {
       own: this.#own,
       table: this.#table,
       emit,
+      signatures: options.signatures,
       topologyChanged: (now, record) => this.#topologyChanged(now, record),
     });
   }

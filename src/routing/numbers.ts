@@ -37,6 +37,9 @@ export const ROUTING = {
   /** Answers to what is older than ours, a second and at once, to one neighbour. */
   answerRate: 10,
   answerBurst: 20,
+  /** Forged advertisements for which a link is not cut yet: at once, and a second. */
+  forgedBurst: 16,
+  forgedRate: 1 / 60,
   /** R9: from a change to the computation, and to the next ones, from 1,000 nodes on; under a storm, from 10,000 on. */
   spfFirst: 50,
   spfFirstPerNode: 0.05,

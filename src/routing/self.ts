@@ -3,10 +3,12 @@ import type { Instant, Random } from "../core/instant.ts";
 import { LIMITS } from "../core/limits.ts";
 import { type Advertisement, encodeAdvertisement } from "../wire/advertisement.ts";
 import { bootLife, readHead } from "../wire/advertisement-layout.ts";
+import { signAdvertisement } from "../wire/advertisement-signature.ts";
 import type { Database } from "./database.ts";
 import { Duplicates, type Process } from "./duplicates.ts";
 import { Hold } from "./hold.ts";
 import { ROUTING, scaled } from "./numbers.ts";
+import type { Signatures } from "./proof.ts";
 import { compareVersions, type NodeRecord, type Version } from "./record.ts";
 import type { Emit, LocalChange, RoutingOptions } from "./types.ts";
 
@@ -24,9 +26,11 @@ export class OwnNode {
   readonly #database: Database;
   readonly #duplicates: Duplicates;
   readonly #hold = new Hold();
+  readonly #signatures: Signatures | undefined;
   #next: Advertisement;
   /** What the last one said, but for its numbers. */
   #content = "";
+  #credentials: Advertisement["credentials"];
   #startedAt: Instant | undefined;
   #saidAt: Instant = 0;
   #refreshAt: Instant = Number.POSITIVE_INFINITY;
@@ -44,6 +48,7 @@ export class OwnNode {
     this.#emit = emit;
     this.#database = database;
     this.#duplicates = new Duplicates(options.recentBoots);
+    this.#signatures = options.signatures;
     this.#next = {
       node: options.id,
       epoch: options.epoch,
@@ -96,7 +101,8 @@ export class OwnNode {
     this.#next = { ...this.#next, links: links() };
     this.#dirty = false;
     this.#loadDirty = false;
-    if (contentOf(this.#next) === this.#content && now < this.#refreshAt && this.#above === undefined) return false;
+    const changed = contentOf(this.#next) !== this.#content || this.#signatures?.credentials !== this.#credentials;
+    if (!changed && now < this.#refreshAt && this.#above === undefined) return false;
     this.#raise(now);
     this.#store(now);
     this.#spoke(now);
@@ -154,10 +160,17 @@ export class OwnNode {
 
   #store(now: Instant): void {
     this.#content = contentOf(this.#next);
-    const raw = encodeFitting(this.#next);
+    this.#credentials = this.#signatures?.credentials;
+    const raw = this.#encode();
     const head = readHead(new DataView(raw.buffer, raw.byteOffset, raw.byteLength), 0);
     this.#database.put(now, this.record, { ...head, raw, age: 0 });
     this.record.deadline = Number.POSITIVE_INFINITY;
+  }
+
+  #encode(): Uint8Array {
+    const signatures = this.#signatures;
+    if (signatures === undefined) return encodeFitting(this.#next);
+    return signAdvertisement(encodeFitting({ ...this.#next, credentials: signatures.credentials }), (bytes) => signatures.sign(bytes));
   }
 
   #spoke(now: Instant): void {

@@ -2,6 +2,7 @@ import type { MeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
 import type { Random } from "../core/instant.ts";
 import type { Advertisement } from "../wire/advertisement.ts";
+import type { Signatures } from "./proof.ts";
 
 /** Names one link of this node for as long as it is up; 0 or more, never used again. Of two links to one peer the greater is the newer. */
 export type LinkId = number;
@@ -22,6 +23,8 @@ export interface RoutingOptions {
   readonly groups: readonly string[];
   readonly leaf: boolean;
   readonly ephemeral: boolean;
+  /** In a mesh with an authority: nothing is said without a signature, and nothing taken without a good one. */
+  readonly signatures?: Signatures | undefined;
 }
 
 /** What a node may change of its own advertisement. */
@@ -60,7 +63,7 @@ export type RoutingEffect =
   | { readonly type: "rejected"; readonly link: LinkId; readonly reason: RejectReason };
 
 /** Why an advertisement or a request was not taken. */
-export type RejectReason = "collision" | "too many nodes" | "flood" | "too many pulls" | "too old";
+export type RejectReason = "forged" | "ended" | "collision" | "too many nodes" | "flood" | "too many pulls" | "too old";
 
 export interface Route {
   readonly link: LinkId;

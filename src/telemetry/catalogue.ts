@@ -87,6 +87,7 @@ export const METRICS: readonly MetricDefinition[] = [
   counts("receptor_advertisements_total", "Advertisements, by what became of them", "outcome", {
     accepted: "advertisementsAccepted",
     refused: "advertisementsRefused",
+    forged: "advertisementsForged",
     flooded: "advertisementsFlooded",
   }),
   {

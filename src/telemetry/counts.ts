@@ -41,7 +41,10 @@ export class Counts {
   worksCancelled = 0;
 
   advertisementsAccepted = 0;
+  /** Not taken, for whatever reason but the next. */
   advertisementsRefused = 0;
+  /** Not said by their origin. */
+  advertisementsForged = 0;
   advertisementsFlooded = 0;
 
   storeWrites = 0;

@@ -6,7 +6,7 @@ import { hashNodeId } from "../core/node-hash.ts";
 
 /**
  * An encoded advertisement, big-endian. What a relay needs lies at fixed places in front, so that it drops a duplicate by
- * comparing numbers; the rest is msgpack, in which unknown fields are ignored, and a signature (none yet) to the end.
+ * comparing numbers; the rest is msgpack, in which unknown fields are ignored, and, in a mesh with an authority, a signature to the end.
  *
  * u8 layout, u8 flags, u64 hash of the node id, u48 epoch, u48 sequence, 16 bytes boot, u48 uptime, u8 length and the node id,
  * u16 count of links, each (u8 length and the peer's id, u32 cost in thousandths), u16 length and the msgpack.
@@ -14,7 +14,8 @@ import { hashNodeId } from "../core/node-hash.ts";
 export const LAYOUT = 1;
 export const AT = { layout: 0, flags: 1, high: 2, low: 6, epoch: 10, sequence: 16, boot: 22, uptime: 38, idLength: 44, id: 45 } as const;
 const ID_MAX = 128;
-const SIGNATURE_MAX = 256;
+/** That of an RSA key of 4,096 bits. */
+export const SIGNATURE_MAX = 512;
 const COST_MAX = 1_000_000_000;
 
 export const ADVERTISEMENT_FLAG = { withdrawn: 0x01, leaf: 0x02, draining: 0x04, ephemeral: 0x08 } as const;

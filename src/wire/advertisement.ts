@@ -14,6 +14,7 @@ import {
   LinkCursor,
   malformed,
   readHead,
+  SIGNATURE_MAX,
   uptimeOf,
   writeU48,
 } from "./advertisement-layout.ts";
@@ -51,20 +52,32 @@ export interface Advertisement {
   readonly withdrawn: boolean;
   /** The product's version. */
   readonly version: string;
+  /** In a mesh with an authority. Proves nothing until the signature is checked. */
+  readonly credentials?: Credentials;
 }
 
-/** Encodes it. Throws TOO_LARGE over LIMITS.advertisement, INVALID_ARGUMENT with more links than LIMITS.linksPerNode. */
+/** What a node shows of itself, so that others can check what it says, and write to it alone. */
+export interface Credentials {
+  /** X.509, DER: its key signs the advertisement. */
+  readonly certificate: Uint8Array;
+  /** X25519, 32 bytes: for messages that only this node may read. */
+  readonly sealingKey: Uint8Array;
+}
+
+/**
+ * Encodes it, without a signature. Throws TOO_LARGE over LIMITS.advertisement, less the room for a signature where it has credentials, and
+ * INVALID_ARGUMENT with more links than LIMITS.linksPerNode.
+ */
 export function encodeAdvertisement(advertisement: Advertisement): Uint8Array {
-  const { node, links } = advertisement;
+  const { node, links, credentials } = advertisement;
   if (links.length > LIMITS.linksPerNode) {
     throw new MeshError("INVALID_ARGUMENT", `${links.length} links are over the limit of ${LIMITS.linksPerNode} a node`);
   }
   const body = encode(bodyOf(advertisement));
   let length = AT.id + node.length + 2 + 2 + body.length;
   for (const link of links) length += 1 + link.peer.length + 4;
-  if (length > LIMITS.advertisement) {
-    throw new MeshError("TOO_LARGE", `an advertisement of ${length} bytes is over the limit of ${LIMITS.advertisement}`);
-  }
+  const limit = LIMITS.advertisement - (credentials === undefined ? 0 : SIGNATURE_MAX);
+  if (length > limit) throw new MeshError("TOO_LARGE", `an advertisement of ${length} bytes is over the limit of ${limit}`);
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
   const hash = hashNodeId(node);
@@ -140,14 +153,19 @@ function bodyOf(advertisement: Advertisement): Plain {
     body.plugins = advertisement.plugins.map(({ name, version, actions }) => ({ name, version, actions }));
   }
   if (running > 0 || queued > 0) body.load = { running, queued };
+  if (advertisement.credentials !== undefined) {
+    body.certificate = advertisement.credentials.certificate;
+    body.seal = advertisement.credentials.sealingKey;
+  }
   return body;
 }
 
+const SEALING_KEY = 32;
 const PLUGIN = /^[a-z0-9-]{1,64}$/;
 const ACTION = /^[A-Za-z0-9_-]{1,64}$/;
 const VERSION = /^[\x20-\x7e]{0,64}$/;
 
-function readBody(bytes: Uint8Array): Pick<Advertisement, "groups" | "plugins" | "load" | "version"> {
+function readBody(bytes: Uint8Array): Pick<Advertisement, "groups" | "plugins" | "load" | "version" | "credentials"> {
   const fields = new Fields(decode(bytes), "an advertisement");
   const load = fields.has("load") ? new Fields(fields.raw("load"), "an advertisement's load") : undefined;
   return {
@@ -155,7 +173,14 @@ function readBody(bytes: Uint8Array): Pick<Advertisement, "groups" | "plugins" |
     plugins: fields.list("plugins", 256, readPlugin),
     load: load === undefined ? { running: 0, queued: 0 } : { running: load.integer("running"), queued: load.integer("queued") },
     version: text(fields, "version", VERSION),
+    ...(fields.has("certificate") && { credentials: readCredentials(fields) }),
   };
+}
+
+function readCredentials(fields: Fields): Credentials {
+  const sealingKey = fields.bytes("seal", SEALING_KEY);
+  if (sealingKey.length !== SEALING_KEY) throw malformed("has a sealing key of the wrong length");
+  return { certificate: fields.bytes("certificate", LIMITS.certificate), sealingKey };
 }
 
 function readPlugin(item: Plain): PluginAdvertisement {

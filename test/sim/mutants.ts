@@ -1,3 +1,5 @@
+import type { Mode } from "./run.ts";
+
 /** An edit of the sources: `find` stands once in `file`. */
 export interface Edit {
   readonly file: string;
@@ -10,7 +12,7 @@ export interface Mutant {
   readonly name: string;
   readonly edits: readonly Edit[];
   /** Which runs must notice. */
-  readonly mode: "safety" | "liveness" | "both";
+  readonly mode: Mode | "both";
 }
 
 /** What the simulation must notice when it is missing. */
@@ -73,6 +75,28 @@ export const MUTANTS: readonly Mutant[] = [
     name: "R7: advertisements age out",
     edits: [{ file: "src/routing/database.ts", find: "else if (over.push(record) === ROUTING.sweepAtOnce) break;", put: "" }],
     mode: "liveness",
+  },
+  {
+    name: "I8: what its origin has not signed is not taken",
+    edits: [
+      {
+        file: "src/routing/intake.ts",
+        find: "return signatures === undefined ? undefined : judgeAdvertisement(signatures, raw, layout);",
+        put: "return void [signatures, raw, layout, judgeAdvertisement];",
+      },
+    ],
+    mode: "lies",
+  },
+  {
+    name: "I8: what was said in this node's own name is judged too",
+    edits: [
+      {
+        file: "src/routing/intake.ts",
+        find: "if (compareVersions(head, record) > 0 && !this.#isOwn(now, link, raw, layout, head, free)) return;",
+        put: "",
+      },
+    ],
+    mode: "lies",
   },
   {
     name: "what is unanswered is sent again",

@@ -27,6 +27,8 @@ export class SimNetwork {
   shuffles = 0;
   /** Each frame as it leaves a host, and again where it is doubled on the way; it must not be changed. */
   onFrame: ((from: string, to: string, frame: Uint8Array, doubled: boolean) => void) | undefined;
+  /** What a frame that leaves a host becomes, where the host does not send what its node says. */
+  tamper: ((from: string, to: string, frame: Uint8Array) => Uint8Array) | undefined;
   /** Something came in at this host: a frame of this kind, or else its time had come. */
   touched: (host: string, kind?: number) => void = () => undefined;
 

@@ -6,6 +6,7 @@ import type { SlabPool } from "../../src/link/slab.ts";
 import { Engine } from "../../src/node/engine.ts";
 import { beginLife, EpochKeeper, type Life as Identity } from "../../src/node/life.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
+import type { Signatures } from "../../src/routing/proof.ts";
 import type { Store } from "../../src/storage/store.ts";
 import type { VirtualClock } from "./clock.ts";
 import type { Ledger } from "./ledger.ts";
@@ -38,6 +39,8 @@ export interface SimWorld {
   /** Messages that one node may park. */
   readonly maxParked: number;
   readonly slabs: SlabPool;
+  /** In a mesh with an authority. */
+  readonly signaturesOf?: ((id: NodeId) => Signatures) | undefined;
 }
 
 /** How long ended works are kept. */
@@ -250,6 +253,7 @@ export class SimNode {
         ephemeral: false,
         store: { maxMessages: this.#world.maxParked, maxBytes: 64 * 1024 * 1024 },
         retention: RETENTION,
+        signatures: this.#world.signaturesOf?.(this.id),
       },
       {
         now: context.now,

@@ -89,7 +89,8 @@ export class SimPipe implements Pipe {
   }
 
   #frame(bytes: Uint8Array, start: number, end: number): void {
-    const frame = bytes.slice(start, end);
+    const said = bytes.slice(start, end);
+    const frame = this.#network.tamper?.(this.host, this.peer, said) ?? said;
     this.#network.onFrame?.(this.host, this.peer, frame, false);
     const kind = frame[4] ?? 0;
     const { losses, doubles, shuffles } = this.#network;

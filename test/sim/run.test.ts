@@ -6,6 +6,7 @@ import { run } from "./run.ts";
 
 // Fixed seeds. What fails is replayed, with its story, by `npm run sim -- --seed SEED --nodes NODES --mode MODE`.
 const SEEDS = 600;
+const LIES = 60;
 
 describe("a mesh under every fault", () => {
   it(`keeps its promises over ${SEEDS} seeds of 5 to 20 nodes`, async () => {
@@ -15,6 +16,12 @@ describe("a mesh under every fault", () => {
     // The faults are such that all this comes about.
     for (const ending of ["succeeded", "EXPIRED", "BUSY", "CANCELLED", "WORK_INTERRUPTED", "STORE_FULL", "RESPONSES_GONE"])
       expect(report.endings.get(ending), ending).toBeGreaterThan(0);
+  });
+
+  it(`believes no liar among its members, over ${LIES} seeds of a mesh with an authority`, async () => {
+    const report = await runBatch({ first: 1, count: LIES, fewest: 5, most: 20, modes: ["lies"], jobs: 2 }, () => undefined);
+    expect(report.failed).toEqual([]);
+    expect(report.runs).toBe(LIES);
   });
 
   it.each(REGRESSIONS)("keeps a promise that seed $seed once broke: $what", ({ seed, nodes, mode }) => {
@@ -35,6 +42,14 @@ describe("run", () => {
     };
     expect(hashOf(77)).toBe(hashOf(77));
     expect(hashOf(78)).not.toBe(hashOf(77));
+  });
+
+  it("has liars in a mesh with an authority, who tell lies", () => {
+    const told = Array.from({ length: 10 }, (_, seed) => run({ seed, nodes: 10, mode: "lies", story: true }).story).flatMap((story) =>
+      story.flatMap((line) => / told (\d+) lies$/.exec(line)?.[1] ?? []),
+    );
+    expect(told).toHaveLength(10);
+    expect(told.reduce((sum, count) => sum + Number(count), 0)).toBeGreaterThan(100);
   });
 
   it("has something to tell: every fault strikes, messages wait, works run", () => {

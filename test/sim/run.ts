@@ -2,7 +2,7 @@ import type { SimNode } from "./node.ts";
 import { wrongRoutes } from "./truth.ts";
 import { World } from "./world.ts";
 
-export type Mode = "safety" | "liveness";
+export type Mode = "safety" | "liveness" | "lies";
 
 export interface Scenario {
   readonly seed: number;
@@ -33,13 +33,15 @@ const CONVERGED = 5_000;
 const RESENT = 16_000;
 /** An advertisement lives 190 s, and its node is remembered in no table after that. */
 const AGED = 200_000;
+/** By then every node has said again what it is. */
+const REFRESHED = 70_000;
 /** How a message may not end that had the time, and a way. */
 const LATE: ReadonlySet<string> = new Set(["EXPIRED", "NO_ROUTE", "HOP_LIMIT"]);
 
 /** Runs one world from its seed, and says what was wrong. */
 export function run(scenario: Scenario): Verdict {
-  const world = new World(scenario);
-  const problems = scenario.mode === "safety" ? safety(world) : liveness(world);
+  const world = new World({ ...scenario, lies: scenario.mode === "lies" });
+  const problems = { safety, liveness, lies }[scenario.mode](world);
   const { ledger, clock, watch, story } = world;
   const seconds = clock.now / 1_000;
   if (clock.steps > BUDGET * scenario.nodes * seconds) problems.push(`more than ${BUDGET} steps a node and second: ${clock.steps}`);
@@ -120,6 +122,28 @@ function liveness(world: World): string[] {
     nodes.filter(({ engine, store }) => engine?.delivery.park.messages === 0 && store.count("park/") > 0).map(({ id }) => id),
   );
   return [...problems, ...leavers(world)];
+}
+
+/** Members lie of others, and nobody believes them; when they have stopped, everything is as if they never had. */
+function lies(world: World): string[] {
+  const { clock, faults, nodes, liars } = world;
+  world.startAll(10_000);
+  faults.plan(2_000, 30_000);
+  clock.runUntil(40_000);
+  const told = liars.reduce((sum, liar) => sum + liar.lies, 0);
+  world.tell(`${liars.map(({ id }) => id).join(", ")} told ${told} lies`);
+  for (const liar of liars) liar.share = 0;
+  faults.heal();
+  const late = settle(world, nodes);
+  // What a liar has twisted its neighbours have not heard, until it is said again.
+  clock.runUntil(clock.now + REFRESHED);
+  const wrong = wrongRoutes(nodes);
+  return [
+    ...(world.authority?.leaps ?? []).slice(0, 3).map((what) => `I8: ${what}`),
+    ...late.slice(0, 3).map((pair) => `not linked again after the lies: ${pair}`),
+    ...wrong.slice(0, 3).map((what) => `I4 after the lies: ${what}`),
+    ...leavers(world),
+  ];
 }
 
 /** Lets links come back, and routes after them. */

@@ -7,13 +7,14 @@ import { decodeNotice } from "../../src/wire/outcome.ts";
 import type { VirtualClock } from "./clock.ts";
 import { type Ledger, short } from "./ledger.ts";
 import type { SimNode } from "./node.ts";
+import type { SimAuthority } from "./signatures.ts";
 
 /** A time to live is written into a frame a moment before it leaves: while it is read from the store, at most. */
 const ROUNDING = 5;
 /** How often a node notes its store's clock, and what rounding adds. */
 const NOTED = 5_000 + ROUNDING;
 
-/** Looks at every frame that leaves a node, and at each node after each step: I3, I5, I7, I9, I10. */
+/** Looks at every frame that leaves a node, and at each node after each step: I3, I5, I7, I8, I9, I10. */
 export class Watch {
   readonly #clock: VirtualClock;
   readonly #ledger: Ledger;
@@ -31,13 +32,21 @@ export class Watch {
   /** By node: the newest that it has said of itself. */
   readonly #spoken = new Map<string, { readonly disk: number; life: number; version: number }>();
   readonly #maxParked: number;
+  readonly #authority: SimAuthority | undefined;
   frames = 0;
 
-  constructor(clock: VirtualClock, ledger: Ledger, nodes: ReadonlyMap<string, SimNode>, maxParked: number) {
+  constructor(
+    clock: VirtualClock,
+    ledger: Ledger,
+    nodes: ReadonlyMap<string, SimNode>,
+    maxParked: number,
+    authority: SimAuthority | undefined,
+  ) {
     this.#clock = clock;
     this.#ledger = ledger;
     this.#nodes = nodes;
     this.#maxParked = maxParked;
+    this.#authority = authority;
     for (const name of nodes.keys()) this.#hashes.set(name, hashNodeId(name));
   }
 
@@ -67,7 +76,15 @@ export class Watch {
     this.#own(name, node);
     this.#clockNotes(name, node, park.messages > 0);
     // Nothing else changes what it knows of others.
-    if (kind === FRAME.advertisements) this.#database(name, node);
+    if (kind !== FRAME.advertisements) return;
+    this.#database(name, node);
+    if (this.#authority !== undefined) this.#genuine(this.#authority, name, node);
+  }
+
+  /** I8: what a node takes of another, that one has said. */
+  #genuine(authority: SimAuthority, name: string, node: SimNode): void {
+    for (const advertisement of node.engine?.routing.nodes() ?? [])
+      if (!authority.hasSaid(advertisement)) this.#ledger.violation("I8", `${name} believes what ${advertisement.node} has not said`);
   }
 
   /** While something waits, its time is noted so often that a wall clock that was set back can give it only a moment more. */

@@ -1,12 +1,14 @@
 import { SlabPool } from "../../src/link/slab.ts";
-import type { MessageId } from "../../src/core/ids.ts";
+import type { MessageId, NodeId } from "../../src/core/ids.ts";
 import { VirtualClock } from "./clock.ts";
 import { Faults } from "./faults.ts";
 import { Ledger, type Sent } from "./ledger.ts";
+import { Liar } from "./liar.ts";
 import { SimNetwork } from "./network.ts";
 import { SimNode, type SimPeer } from "./node.ts";
 import type { Order } from "./program.ts";
 import { seeded } from "./random.ts";
+import { SimAuthority } from "./signatures.ts";
 import { Watch } from "./watch.ts";
 
 export interface WorldOptions {
@@ -16,6 +18,8 @@ export interface WorldOptions {
   readonly story?: boolean;
   /** Each node dials the one before it, and no other. */
   readonly line?: boolean;
+  /** The mesh has an authority, and some of its members are liars. */
+  readonly lies?: boolean;
 }
 
 /** An order that asks for nothing in particular. */
@@ -43,9 +47,11 @@ export class World {
   readonly faults: Faults;
   readonly watch: Watch;
   readonly tell: (line: string) => void;
+  readonly liars: readonly Liar[];
+  readonly authority: SimAuthority | undefined;
   #number = 0;
 
-  constructor({ seed, nodes, story = false, line = false }: WorldOptions) {
+  constructor({ seed, nodes, story = false, line = false, lies = false }: WorldOptions) {
     this.random = seeded(seed);
     this.tell = story ? (line) => void this.story.push(`${this.clock.now.toFixed(1).padStart(9)} ${line}`) : () => undefined;
     this.network = new SimNetwork(this.clock, this.random);
@@ -53,13 +59,18 @@ export class World {
     const maxParked = this.random() < 0.2 ? 3 : 1_000;
     // To make them costs more than all else, and most links send little at once.
     const slabs = new SlabPool(256, 8_192);
+    const authority = lies ? new SimAuthority() : undefined;
+    this.authority = authority;
+    const signaturesOf = authority && ((id: NodeId) => authority.signaturesOf(id));
     const byName = new Map<string, SimNode>();
     for (let i = 0; i < nodes; i++) {
-      const node = new SimNode(`n${i}`, line ? lineOf(i) : this.#peersOf(i), { ...this.#parts(), maxParked, slabs });
+      const node = new SimNode(`n${i}`, line ? lineOf(i) : this.#peersOf(i), { ...this.#parts(), maxParked, slabs, signaturesOf });
       this.nodes.push(node);
       byName.set(node.id, node);
     }
-    this.watch = new Watch(this.clock, this.ledger, byName, maxParked);
+    this.watch = new Watch(this.clock, this.ledger, byName, maxParked, authority);
+    this.liars = authority === undefined ? [] : this.#chooseLiars(authority);
+    if (lies) this.network.tamper = (from, to, frame) => this.liars.find(({ id }) => id === from)?.tamper(to, frame) ?? frame;
     this.network.onFrame = (from, to, frame, doubled) => this.watch.frame(from, to, frame, doubled);
     this.network.touched = (host, kind) => this.watch.node(host, kind);
     this.faults = new Faults(this);
@@ -135,6 +146,13 @@ export class World {
 
   #parts(): Pick<World, "clock" | "network" | "random" | "ledger" | "tell"> {
     return { clock: this.clock, network: this.network, random: this.random, ledger: this.ledger, tell: this.tell };
+  }
+
+  #chooseLiars(authority: SimAuthority): Liar[] {
+    const share = this.random() < 0.5 ? 0.05 : 0.6;
+    const count = 1 + this.below(Math.ceil(this.nodes.length / 4));
+    const ids = new Set(Array.from({ length: count }, () => this.nodes[this.below(this.nodes.length)]?.id));
+    return [...ids].flatMap((id) => (id === undefined ? [] : [new Liar(id, share, authority, this.random)]));
   }
 
   #peersOf(i: number): SimPeer[] {

@@ -1,3 +1,4 @@
+import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
 import { type Advertisement, decodeAdvertisement, encodeAdvertisement } from "../../../src/wire/advertisement.ts";
 import {
@@ -12,9 +13,10 @@ import {
   readPull,
 } from "../../../src/wire/digest.ts";
 import type { DigestEntry } from "../../../src/wire/digest.ts";
-import { readHead } from "../../../src/wire/advertisement-layout.ts";
+import { checkAdvertisement, readHead } from "../../../src/wire/advertisement-layout.ts";
+import { signAdvertisement, signatureOf, signedBytes } from "../../../src/wire/advertisement-signature.ts";
 import { FRAME } from "../../../src/wire/frame.ts";
-import { type Case, EAST, frozen, WEST } from "../case.ts";
+import { type Case, EAST, frozen, text, WEST } from "../case.ts";
 import { linkCase } from "./link.ts";
 
 export const BARE: Advertisement = {
@@ -62,6 +64,24 @@ function advertised(name: string, means: string, value: Advertisement, flags = 0
   const { epoch, sequence, boot } = value;
   const head = { ...hashNodeId(value.node), epoch, sequence, boot: Number.parseInt(boot.slice(8, 16), 16), flags };
   return frozen<unknown>(name, means, { head, all: value }, () => encodeAdvertisement(value), decodeBoth);
+}
+
+/** The certificate is none; the key is a known one, so that what is signed is frozen with the rest. */
+function signed(name: string, means: string): Case {
+  const prefix = Uint8Array.from([0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20]);
+  const key = createPrivateKey({ key: Buffer.concat([prefix, new Uint8Array(32).fill(0x42)]), format: "der", type: "pkcs8" });
+  const value = { ...FULL, credentials: { certificate: text("a certificate, DER"), sealingKey: new Uint8Array(32).fill(0x17) } };
+  return {
+    name,
+    means,
+    value: { all: value, holds: true },
+    encode: () => signAdvertisement(encodeAdvertisement(value), (bytes) => new Uint8Array(sign(null, bytes, key))),
+    decode: (bytes) => {
+      const layout = checkAdvertisement(bytes);
+      const holds = verify(null, signedBytes(bytes, layout), createPublicKey(key), signatureOf(bytes, layout));
+      return { all: decodeAdvertisement(bytes), holds };
+    },
+  };
 }
 
 interface Digest {
@@ -120,6 +140,7 @@ const batch = (name: string, means: string, value: Batch): Case =>
 export const ROUTING_CASES: readonly Case[] = [
   advertised("advertisement", "what a lone node says of itself", BARE),
   advertised("advertisement-full", "with links, groups, plugins and load", FULL),
+  signed("advertisement-signed", "in a mesh with an authority: with a certificate, a sealing key, and a signature"),
   ...FLAGS.map((flag, bit) => advertised(`advertisement-${flag}`, `of a node that is ${flag}`, { ...BARE, [flag]: true }, 1 << bit)),
   linkCase<Digest>(
     ["digest", "the only page of what a node knows"],

@@ -32,11 +32,12 @@ export function batch(...raws: readonly Uint8Array[]): Uint8Array {
 
 /** All that this peer has to say in the exchange on a new link: that it is linked to `to`. */
 export function exchange(id: string, to: string): Uint8Array {
-  return frameOf(
-    BATCH_FLAG.end,
-    [encodeAdvertisement(advertisement(id, { sequence: 0, links: [{ peer: nodeId(to), cost: 1 }] }))],
-    BATCH_FLAG.exchange,
-  );
+  return exchangeOf(encodeAdvertisement(advertisement(id, { sequence: 0, links: [{ peer: nodeId(to), cost: 1 }] })));
+}
+
+/** All that a peer has to say in the exchange on a new link. */
+export function exchangeOf(...raws: readonly Uint8Array[]): Uint8Array {
+  return frameOf(BATCH_FLAG.end, raws, BATCH_FLAG.exchange);
 }
 
 function frameOf(last: number, raws: readonly Uint8Array[], flags = 0): Uint8Array {

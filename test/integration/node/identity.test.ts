@@ -70,6 +70,13 @@ describe("createNode with the certificate of a mesh in its data folder", () => {
     await expect(node("c", { tls })).rejects.toMatchObject({ code: "CERTIFICATE_INVALID", message: /is not for the key/ });
   });
 
+  it("refuses a certificate whose authority it does not trust itself, and says what to do, with CERTIFICATE_INVALID", async () => {
+    await found(at("other"), "ffeeddccbbaa9988");
+    const { certificate: cert, key } = identityFiles(at("hub"));
+    const tls = { cert, key, ca: identityFiles(at("other")).authority };
+    await expect(node("c", { tls })).rejects.toMatchObject({ code: "CERTIFICATE_INVALID", message: /put the one that signed it there/ });
+  });
+
   it("dials nobody beyond this machine in plain text, and says where others may come in so", async () => {
     await expect(node("hub", { peers: ["tcp://192.0.2.1:8888"] })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
     const hub = await node("hub", { listen: [...LISTEN, "tcp://127.0.0.1:0"] });

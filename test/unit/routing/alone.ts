@@ -1,5 +1,6 @@
 import { nodeId } from "../../../src/core/ids.ts";
 import { Routing, type RoutingEffect } from "../../../src/routing/machine.ts";
+import type { Signatures } from "../../../src/routing/proof.ts";
 import { type Advertisement, decodeAdvertisement, encodeAdvertisement } from "../../../src/wire/advertisement.ts";
 import { BATCH_FLAG, BatchWriter, encodeDigest, readBatch } from "../../../src/wire/digest.ts";
 import { FRAME } from "../../../src/wire/frame.ts";
@@ -31,6 +32,17 @@ export function said(node: string, changes: Partial<Advertisement> = {}): Advert
 export function batch(advertisements: readonly Advertisement[], flags = 0, age = 0): Uint8Array {
   const writer = new BatchWriter(flags & ~BATCH_FLAG.end);
   for (const advertisement of advertisements) writer.add(encodeAdvertisement(advertisement), age);
+  return closed(writer, flags);
+}
+
+/** The same of what is encoded already. */
+export function rawBatch(raws: readonly Uint8Array[], flags = 0, age = 0): Uint8Array {
+  const writer = new BatchWriter(flags & ~BATCH_FLAG.end);
+  for (const raw of raws) writer.add(raw, age);
+  return closed(writer, flags);
+}
+
+function closed(writer: BatchWriter, flags: number): Uint8Array {
   const [body] = writer.finish(flags & BATCH_FLAG.end);
   return body as Uint8Array;
 }
@@ -40,7 +52,7 @@ export class Alone {
   now = 1_000;
   readonly routing: Routing;
 
-  constructor(options: { epoch?: number; boot?: string; recentBoots?: string[]; links?: number } = {}) {
+  constructor(options: { epoch?: number; boot?: string; recentBoots?: string[]; links?: number; signatures?: Signatures } = {}) {
     this.routing = new Routing({
       id: id("me"),
       boot: options.boot ?? "ffffffffffffffffffffffffffffffff",
@@ -51,6 +63,7 @@ export class Alone {
       groups: [],
       leaf: false,
       ephemeral: false,
+      signatures: options.signatures,
     });
   }
 
