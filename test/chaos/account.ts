@@ -14,7 +14,7 @@ export interface Account {
   readonly lost: readonly Sent[];
   /** Refused, and run all the same. */
   readonly belied: readonly Sent[];
-  /** Said to be interrupted by the restart of a node that was never restarted. */
+  /** Said to be interrupted by the restart of a node that was never restarted. One that forgot, after its time, says RESPONSES_GONE. */
   readonly unharmed: readonly Sent[];
   /** Ended with an answer that is not theirs, or with an error that no fault explains. */
   readonly wrong: readonly Sent[];
@@ -39,7 +39,7 @@ export function account(sent: readonly Sent[], runs: readonly Run[], steady: Rea
     runs: runs.filter(({ number }) => (times.get(number) ?? 0) > 1).map(({ line }) => line),
     lost: sent.filter((message) => message.outcome === "open" || (message.outcome === "done" && ran(message) === 0)),
     belied: sent.filter((message) => message.outcome === "refused" && ran(message) > 0),
-    unharmed: sent.filter(({ outcome, node }) => outcome === "interrupted" && steady.has(node)),
+    unharmed: sent.filter(({ why, node }) => why === "WORK_INTERRUPTED" && steady.has(node)),
     wrong: sent.filter(({ outcome }) => outcome === "wrong" || outcome === "failed"),
   };
 }
