@@ -1,0 +1,29 @@
+import { parseArgs } from "node:util";
+import { DECODERS } from "./decoders.ts";
+import { fuzz } from "./fuzz.ts";
+import { identityDecoders } from "./identity-decoders.ts";
+
+// `npm run fuzz -- --minutes N [NAME...]`: N minutes for each decoder, or for those that are named; `--seed` replays.
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: { minutes: { type: "string", default: "10" }, seed: { type: "string", default: String(Date.now() % 1_000_000) } },
+    allowPositionals: true,
+  });
+  const all = { ...DECODERS, ...(await identityDecoders()) };
+  const unknown = positionals.filter((name) => !Object.hasOwn(all, name));
+  if (unknown.length > 0) throw new Error(`no decoder is called ${unknown.join(", ")}: there are ${Object.keys(all).join(", ")}`);
+  console.log(`seed ${values.seed}`);
+  for (const [name, decoder] of Object.entries(all)) {
+    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    const { inputs, read, slowest, wrong } = fuzz(decoder, {
+      seed: Number(values.seed),
+      inputs: Infinity,
+      milliseconds: Number(values.minutes) * 60_000,
+    });
+    console.log(`${name.padEnd(20)} ${inputs} inputs, ${read} read, slowest ${slowest.toFixed(1)} ms, ${wrong.length} wrong`);
+    for (const line of wrong) console.log(`  ${line}`);
+    if (wrong.length > 0) process.exitCode = 1;
+  }
+}
+
+await main();
