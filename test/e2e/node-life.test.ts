@@ -128,14 +128,14 @@ describe("tls://", () => {
     await mesh.start("beta", ["--no-listen", "--peer", url, "--config", join(mesh.folder, "beta.yaml")]);
   });
 
-  async function credentials(name: string, from = authority): Promise<void> {
+  async function credentials(name: string, from = authority, trusted = authority.ca): Promise<void> {
     const folder = join(mesh.folder, `tls-${name}`);
     const { cert, key } = await from.issue(name, { days: 15 });
     mkdirSync(folder, { recursive: true });
     for (const [file, text] of [
       ["cert", cert],
       ["key", key],
-      ["ca", authority.ca],
+      ["ca", trusted],
     ] as const)
       writeFileSync(join(folder, `${file}.pem`), text, { mode: 0o600 });
     const paths = ["cert", "key", "ca"].map((file) => `${file}: tls-${name}/${file}.pem`).join(", ");
@@ -157,10 +157,17 @@ describe("tls://", () => {
       { error: { code: "UNREACHABLE_MESH", message: expect.stringMatching(/certificate/) as unknown } },
     ]);
     expect(without.code).toBe(6);
-    await credentials("stranger", await TestAuthority.create("another authority"));
-    const stranger = await mesh.run(["status", "--peer", url, "--json", "--config", join(mesh.folder, "stranger.yaml")]);
+    const another = await TestAuthority.create("another authority");
+    await credentials("stranger", another, `${authority.ca}\n${another.ca}`);
+    const strange = ["status", "--peer", url, "--json", "--config", join(mesh.folder, "stranger.yaml")];
+    const stranger = await mesh.run(strange);
     expect(stranger.objects).toMatchObject([{ error: { code: "UNREACHABLE_MESH" } }]);
     expect(stranger.code).toBe(6);
+    // Who does not trust the authority of its own certificate is told so before it dials.
+    await credentials("stranger", another);
+    const confused = await mesh.run(strange);
+    expect(confused.objects).toMatchObject([{ error: { code: "CERTIFICATE_INVALID" } }]);
+    expect(confused.code).toBe(78);
     const plain = await mesh.run(["status", "--peer", url.replace("tls:", "tcp:"), "--json"], { timeout: 10_000 });
     expect(plain.code).toBe(6);
   });

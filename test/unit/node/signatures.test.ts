@@ -101,12 +101,19 @@ describe("NodeSignatures", () => {
     const validity = { from: now - DAY, to: now + DAY };
     const leaf = await signNode(authority, await createRequest(key), { mesh: MESH, node: nodeId("thief"), groups: ["*"], validity });
     expect(judge(judging, await member("a", { authority: { certificate: leaf, key } }), "a")).toBe("certificate");
-    const careless = new NodeSignatures(
-      { ...(await signing("careless")), authorities: [new X509Certificate(authority.certificate), new X509Certificate(leaf)] },
-      SEALING,
-      PARTS,
-    );
-    expect(judge(careless, await member("a", { authority: { certificate: leaf, key } }), "a")).toBe("certificate");
+  });
+
+  it("takes no certificate that a node has signed with one that says nothing of what its key is for, though that one is trusted", async () => {
+    const { cert, key } = await (await TestAuthority.create()).issue("thief");
+    const trusting = {
+      ...(await signing("careless")),
+      authorities: [new X509Certificate(authority.certificate), new X509Certificate(cert)],
+    };
+    const careless = new NodeSignatures(trusting, SEALING, PARTS);
+    expect(judge(careless, await member("a"), "a")).toBeUndefined();
+    const made = await member("a", { authority: { certificate: cert, key } });
+    expect(new X509Certificate(made.credentials.certificate).checkIssued(new X509Certificate(cert))).toBe(true);
+    expect(judge(careless, made, "a")).toBe("certificate");
   });
 
   it("takes a group only from a node whose certificate has it", async () => {
