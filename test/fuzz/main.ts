@@ -4,6 +4,8 @@ import { fuzz } from "./fuzz.ts";
 import { identityDecoders } from "./identity-decoders.ts";
 
 // `npm run fuzz -- --minutes N [NAME...]`: N minutes for each decoder, or for those that are named; `--seed` replays.
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     options: { minutes: { type: "string", default: "10" }, seed: { type: "string", default: String(Date.now() % 1_000_000) } },
@@ -12,7 +14,7 @@ async function main(): Promise<void> {
   const all = { ...DECODERS, ...(await identityDecoders()) };
   const unknown = positionals.filter((name) => !Object.hasOwn(all, name));
   if (unknown.length > 0) throw new Error(`no decoder is called ${unknown.join(", ")}: there are ${Object.keys(all).join(", ")}`);
-  console.log(`seed ${values.seed}`);
+  say(`seed ${values.seed}`);
   for (const [name, decoder] of Object.entries(all)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
     const { inputs, read, slowest, wrong } = fuzz(decoder, {
@@ -20,8 +22,8 @@ async function main(): Promise<void> {
       inputs: Infinity,
       milliseconds: Number(values.minutes) * 60_000,
     });
-    console.log(`${name.padEnd(20)} ${inputs} inputs, ${read} read, slowest ${slowest.toFixed(1)} ms, ${wrong.length} wrong`);
-    for (const line of wrong) console.log(`  ${line}`);
+    say(`${name.padEnd(20)} ${inputs} inputs, ${read} read, slowest ${slowest.toFixed(1)} ms, ${wrong.length} wrong`);
+    for (const line of wrong) say(`  ${line}`);
     if (wrong.length > 0) process.exitCode = 1;
   }
 }
