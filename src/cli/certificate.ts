@@ -50,6 +50,7 @@ export async function revokeCertificate(args: Arguments, context: Context): Prom
     return EXIT.done;
   }
   out.print(`revoked ${escapeLine(what)}`);
+  out.note(`a node that runs there tells the mesh; else: "receptor cert install ${path}" at any node of it`);
   for (const token of tokens) out.note(`join token ${token} lets nobody in any more: the node knows it`);
   return EXIT.done;
 }

@@ -48,6 +48,9 @@ export type Membership = Pick<
   | "checkCertificate"
   | "join"
   | "renew"
+  | "request"
+  | "sign"
+  | "installFile"
   | "revoke"
   | "listRevoked"
 >;

@@ -21,7 +21,10 @@ export async function init(args: Arguments, context: Context): Promise<number> {
   const dataDir = folderOf(config);
   const { makeMesh, makeToken } = await services.membership();
   const validity = args.duration("validity", SHORTEST_VALIDITY);
-  const { mesh, node } = await makeMesh(dataDir, config.id, validity === undefined ? {} : { validity });
+  const { mesh, node } = await makeMesh(dataDir, config.id, {
+    ...(validity === undefined ? {} : { validity }),
+    online: !args.flag("offline"),
+  });
   const { id: _, ...token } = await makeToken(dataDir, wish);
   if (out.json) {
     out.object({ mesh, node, dataDir, token: token.token, expires: new Date(token.expires).toISOString(), uses: token.uses });

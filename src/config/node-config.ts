@@ -38,6 +38,11 @@ export interface TlsConfig {
   readonly identity?: string;
 }
 
+export interface MeshConfig {
+  /** Signs certificates while it runs. Undefined: as `receptor mesh init` has said in the data folder. */
+  readonly sign: boolean | undefined;
+}
+
 export interface WebSocketConfig {
   /** Sent with each WebSocket that is dialled. */
   readonly headers: Readonly<Record<string, string>>;
@@ -77,6 +82,7 @@ export interface NodeConfig {
   readonly http: string | undefined;
   readonly log: LogConfig;
   readonly tls: TlsConfig;
+  readonly mesh: MeshConfig;
   readonly websocket: WebSocketConfig;
 }
 
@@ -102,6 +108,7 @@ export const DEFAULTS: NodeConfig = freeze({
   http: undefined,
   log: { level: "info", format: "pretty" },
   tls: {},
+  mesh: { sign: undefined },
   websocket: { headers: {} },
 });
 
@@ -116,6 +123,7 @@ export function freeze(config: NodeConfig): NodeConfig {
     config.extraPlugins,
     config.log,
     config.tls,
+    config.mesh,
     config.deny,
   ];
   for (const section of [...sections, config.websocket, config.websocket.headers]) Object.freeze(section);

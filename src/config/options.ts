@@ -59,6 +59,9 @@ export interface NodeOptions {
         readonly identity?: string | undefined;
       }
     | undefined;
+  readonly mesh?:
+    | { /** Signs certificates while it runs; default: as `receptor mesh init` said. */ readonly sign?: boolean | undefined }
+    | undefined;
   readonly websocket?: { readonly headers?: Readonly<Record<string, string>> | undefined } | undefined;
 }
 

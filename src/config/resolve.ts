@@ -81,6 +81,7 @@ export function withDefaults(
     http: said.http,
     log: { ...DEFAULTS.log, ...defined(log) },
     tls: defined(tls),
+    mesh: { sign: said.mesh?.sign },
     websocket: { headers: { ...websocket.headers } },
   });
 }

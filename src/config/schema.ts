@@ -123,6 +123,12 @@ const shared = {
     ca: path.optional().meta({ description: "PEM file, relative to this file." }),
     identity: identityRule.optional().meta({ description: "Where certificates name their node; default mesh, with a ca." }),
   }),
+  mesh: z.strictObject({
+    sign: z
+      .boolean()
+      .optional()
+      .meta({ description: "Signs certificates while it runs, with the authority's key in its data folder; default: as mesh init said." }),
+  }),
   websocket: z.strictObject({
     headers: z.record(headerName, headerValue).optional().meta({ description: "Sent with each WebSocket that is dialled." }),
   }),

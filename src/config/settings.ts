@@ -37,6 +37,7 @@ export const SETTINGS: readonly Setting[] = [
   { path: ["tls", "key"], kind: "text", env: ["RECEPTOR_TLS_KEY"] },
   { path: ["tls", "ca"], kind: "text", env: ["RECEPTOR_TLS_CA"] },
   { path: ["tls", "identity"], kind: "text", env: ["RECEPTOR_TLS_IDENTITY"] },
+  { path: ["mesh", "sign"], kind: "boolean", env: ["RECEPTOR_MESH_SIGN"] },
   { path: ["websocket", "headers"], kind: "text", env: [] },
 ];
 

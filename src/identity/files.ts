@@ -98,12 +98,16 @@ export async function writePrivate(path: string, text: string): Promise<void> {
   }
 }
 
-/** Puts a file in the place of another of its folder; on disk when it resolves. Rejects with CONFIG_INVALID. */
+/**
+ * Puts a file in the place of another of its folder; on disk when it resolves. Does nothing where `from` is not there: somebody else has done
+ * so. Rejects with CONFIG_INVALID.
+ */
 export async function replaceFile(from: string, to: string): Promise<void> {
   try {
     await rename(from, to);
     await syncFolder(dirname(to));
   } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return;
     throw new MeshError("CONFIG_INVALID", `${to} cannot be replaced: ${codeOf(cause)}`, { cause });
   }
 }

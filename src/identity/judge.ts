@@ -85,19 +85,26 @@ export function judge(token: TokenState, applicant: Applicant, owner: Owner | un
   const again = token.used.some((use) => use.node === node && use.key === key);
   const status = statusOf(token, now);
   if (status !== "open" && !(status === "used-up" && again)) throw refusedToken(status, `${CLOSED[status]}: ask for a new one`);
-  if (!isCertifiable(node))
-    throw denied(node, `"${node}" can be no id of a member: at most ${LONGEST_CERTIFIED} characters, and no ":cli-" id`);
   if (!fits(token.ids, node)) throw denied(node, `the join token does not let in "${node}"`);
   const group = applicant.groups.find((name) => !fits(token.groups, name));
   if (group !== undefined) throw denied(node, `the join token lets nobody into the group "${group}"`);
-  if (applicant.revoked === true && (!token.replace || owner?.key === key)) {
+  checkOwner(applicant, owner, token.replace, now);
+  return again ? "again" : "new";
+}
+
+/**
+ * Whether an id may have a certificate for the applicant's key; `replace`: also where another key has it. Throws DENIED, or
+ * CERTIFICATE_REVOKED.
+ */
+export function checkOwner({ node, key, revoked }: Applicant, owner: Owner | undefined, replace: boolean, now: number): void {
+  if (!isCertifiable(node))
+    throw denied(node, `"${node}" can be no id of a member: at most ${LONGEST_CERTIFIED} characters, and no ":cli-" id`);
+  if (revoked === true && (!replace || owner?.key === key)) {
     const how = `a token made with --replace --id ${node} gives the id to another key`;
     throw new MeshError("CERTIFICATE_REVOKED", `the certificate of "${node}" was revoked: ${how}`, { data: { node } });
   }
-  if (owner !== undefined && owner.key !== key && owner.until > now && !token.replace) {
+  if (owner !== undefined && owner.key !== key && owner.until > now && !replace)
     throw denied(node, `the id "${node}" belongs to another node: choose another, or ask for a token that replaces that node`);
-  }
-  return again ? "again" : "new";
 }
 
 /** `reason`: unknown, revoked, expired, used-up, other-mesh. */

@@ -46,6 +46,7 @@ export async function beginRenewal(dataDir: string, newKey: boolean): Promise<Re
       const key = next ?? (await readKeyIfThere(files.key)) ?? present;
       checkSigned({ certificate: read.certificate, authority, key, mesh, node });
       await install(dataDir, read.certificate, authority);
+      // A node that runs here may have seen the new certificate, and been first.
       if (next !== undefined) await replaceFile(files.nextKey, files.key);
     },
   };

@@ -5,10 +5,11 @@ import { TokenBucket } from "../core/token-bucket.ts";
 import { groupPatternsOf, hashOfKey, namesOf, readCertificate, spanOf } from "./certificate.ts";
 import type { DenyList } from "./deny-list.ts";
 import { decodeEnrolmentRequest, encodeEnrolmentAnswer, type EnrolmentRequest } from "./enrolment.ts";
-import { judge, refusedToken, shown } from "./judge.ts";
+import { checkOwner, judge, type Owner, refusedToken, shown } from "./judge.ts";
 import type { Ledger } from "./ledger.ts";
 import type { MeshId } from "./names.ts";
 import { decodeRenewalRequest, type RenewalRequest } from "./renewal.ts";
+import type { CertificateRequest } from "./request-file.ts";
 import type { TokenStore } from "./token-store.ts";
 import type { KeyPair } from "./x509.ts";
 
@@ -97,6 +98,19 @@ export class Signer {
     }
   }
 
+  /**
+   * A certificate for a request that whoever runs the mesh has looked at. Rejects with DENIED or CERTIFICATE_REVOKED where the id has another
+   * key, and it is not to be replaced; CERTIFICATE_INVALID.
+   */
+  async sign({ node, groups, request }: CertificateRequest, replace: boolean): Promise<string> {
+    const { requestKeyHash } = await import("./x509.ts");
+    const key = await requestKeyHash(request);
+    const owner = await this.#parts.ledger.ownerOf(node);
+    const revoked = await this.#isRevoked(node, owner);
+    checkOwner({ node, groups, key, revoked }, owner, replace, this.#parts.wallClock());
+    return await this.issue(node, groups, request);
+  }
+
   /** A certificate for a node that needs no token: this one itself. */
   async issue(node: NodeId, groups: readonly string[], request: Uint8Array): Promise<string> {
     const { ledger, denied, wallClock } = this.#parts;
@@ -117,19 +131,24 @@ export class Signer {
   }
 
   async #sign({ token: id, secret, node, groups, request }: EnrolmentRequest): Promise<string> {
-    const { tokens, ledger, denied, wallClock } = this.#parts;
+    const { tokens, ledger, wallClock } = this.#parts;
     const { requestKeyHash } = await import("./x509.ts");
     const now = wallClock();
     // The request's key costs time, so its sender shows the secret first.
     const token = shown(await tokens.get(id), secret);
     const key = await requestKeyHash(request);
     const owner = await ledger.ownerOf(node);
-    const out = (await denied())?.since(node);
-    const revoked = out !== undefined && (owner === undefined || Math.floor(owner.from / 1_000) <= out);
+    const revoked = await this.#isRevoked(node, owner);
     const verdict = judge(token, { node, groups, key, revoked }, owner, now);
     if (verdict === "new" && !(await tokens.use(token, { node, key, at: now })))
       throw refusedToken("used-up", "the join token has been used as often as it may be: ask for a new one");
     return await this.issue(node, token.groups, request);
+  }
+
+  /** Whether the certificate that the id had last was revoked. */
+  async #isRevoked(node: NodeId, owner: Owner | undefined): Promise<boolean> {
+    const out = (await this.#parts.denied())?.since(node);
+    return out !== undefined && (owner === undefined || Math.floor(owner.from / 1_000) <= out);
   }
 
   async #renew({ certificate: present, request }: RenewalRequest): Promise<{ readonly node: NodeId; readonly certificate: string }> {

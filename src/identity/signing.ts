@@ -4,15 +4,18 @@ import { readIfThere, writePrivate } from "./files.ts";
 export interface SigningSettings {
   /** How long the certificates last that it makes: milliseconds. */
   readonly validity: number;
+  /** Whether the node of the folder signs while it runs, where its configuration does not say. */
+  readonly online: boolean;
 }
 
-export const SIGNING_DEFAULTS: SigningSettings = { validity: 90 * 86_400_000 };
+export const SIGNING_DEFAULTS: SigningSettings = { validity: 90 * 86_400_000, online: true };
 
-/** What is not said there is as in SIGNING_DEFAULTS. Rejects with CONFIG_INVALID. */
+/** A folder without this file has got its authority's key from elsewhere: its node does not sign unless told to. Rejects with CONFIG_INVALID. */
 export async function readSigning(path: string): Promise<SigningSettings> {
-  const { validity } = parse(await readIfThere(path));
+  const { validity, online } = parse(await readIfThere(path));
   return {
     validity: typeof validity === "number" && validity > 0 ? validity : SIGNING_DEFAULTS.validity,
+    online: online === true,
   };
 }
 

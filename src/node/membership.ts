@@ -16,6 +16,7 @@ import { expiryWarning, openSecurity } from "./security.ts";
 
 export { type AccessTest, testAccess } from "./access.ts";
 export { join, type Joined, type JoinOptions } from "./join.ts";
+export { type Installed, installFile, request, type Requested, type RequestWish, sign, type SignedFile } from "./offline.ts";
 export { renew, type RenewOptions } from "./renew.ts";
 export { listRevoked, revoke, type Revocation, type RevokedEntry } from "./revocation.ts";
 
@@ -27,18 +28,16 @@ export interface Founded {
 export interface MeshWish {
   /** How long certificates last: milliseconds, at least 10 s; default 90 days. */
   readonly validity?: number;
+  /** Whether the first node signs while it runs, where its configuration does not say; default true. */
+  readonly online?: boolean;
 }
 
 /** Makes a mesh whose first node is that of the data folder. Rejects with CONFIG_INVALID where the folder belongs to a mesh. */
-export async function makeMesh(
-  dataDir: string,
-  id: string | undefined,
-  { validity = SIGNING_DEFAULTS.validity }: MeshWish = {},
-): Promise<Founded> {
+export async function makeMesh(dataDir: string, id: string | undefined, wish: MeshWish = {}): Promise<Founded> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const mesh = randomBytes(8).toString("hex");
   if (!isMeshId(mesh)) throw new MeshError("INTERNAL", "the id of the mesh is none");
-  const made = await foundMesh(dataDir, await resolveNodeId(id, dataDir), mesh, Date.now(), SILENT, { validity });
+  const made = await foundMesh(dataDir, await resolveNodeId(id, dataDir), mesh, Date.now(), SILENT, { ...SIGNING_DEFAULTS, ...wish });
   return { mesh: made.mesh, node: made.node };
 }
 

@@ -17,6 +17,7 @@ import { parseIdentityRule } from "../identity/rule.ts";
 import { readSigningKey } from "../identity/signing-key.ts";
 import type { Signer } from "../identity/signer.ts";
 import type { Signing } from "./signatures.ts";
+import { readSigning } from "../identity/signing.ts";
 import type { Asks, TlsOptions } from "../transports/tls-options.ts";
 import { formatMeshUrl, isLoopback, type MeshUrl } from "../transports/url.ts";
 
@@ -131,11 +132,13 @@ export function expiryWarning({ own }: Pick<Security, "own">, now: number): stri
   return until - now < (until - from) / 3 ? `the certificate of this node expires on ${own.validTo}` : undefined;
 }
 
-/** Where the data folder has the authority's key. */
+/** Where the data folder has the authority's key, and the node is to sign. */
 async function openOwnSigner(config: NodeConfig, log: Logger): Promise<Signer | undefined> {
   if (config.dataDir === undefined || !isMember(config)) return undefined;
-  await checkPrivate(identityFiles(config.dataDir).key);
-  return await openSigner(config.dataDir, log);
+  const files = identityFiles(config.dataDir);
+  await checkPrivate(files.key);
+  const signs = config.mesh.sign ?? (await readSigning(files.signing)).online;
+  return signs ? await openSigner(config.dataDir, log) : undefined;
 }
 
 /** Lets machines in. */

@@ -14,7 +14,7 @@ import { createRequest } from "../../src/identity/x509.ts";
 /** Makes a mesh in the data folder `hub`, whose node has the id "hub"; its certificates last for `validity` milliseconds. */
 export async function found(hub: string, mesh = "00112233aabbccdd", validity = SIGNING_DEFAULTS.validity): Promise<void> {
   if (!isMeshId(mesh)) throw new TypeError(mesh);
-  await foundMesh(hub, nodeId("hub"), mesh, Date.now(), SILENT, { validity });
+  await foundMesh(hub, nodeId("hub"), mesh, Date.now(), SILENT, { ...SIGNING_DEFAULTS, validity });
 }
 
 /** Lets `id` into the mesh of the data folder `hub`, without a network between. */
