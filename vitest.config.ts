@@ -18,6 +18,7 @@ interface Suite {
   /** Suites with sockets and processes run after the computing ones, which would distort their times. */
   readonly group: number;
   readonly setup?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const suites: readonly Suite[] = [
@@ -25,6 +26,14 @@ const suites: readonly Suite[] = [
   { name: "fuzz", include: "test/fuzz/**/*.test.ts", timeout: 60_000, group: 0 },
   { name: "sim", include: "test/sim/**/*.test.ts", timeout: 300_000, group: 0 },
   { name: "plugins", include: "plugins/*/test/**/*.test.ts", timeout: 20_000, group: 1 },
+  // The same tests once more, of plugins in processes of their own.
+  {
+    name: "plugins-apart",
+    include: "plugins/*/test/{echo,http,shell,sleep}.test.ts",
+    timeout: 30_000,
+    group: 1,
+    env: { ISOLATED_PLUGINS: "1" },
+  },
   { name: "integration", include: "test/integration/**/*.test.ts", timeout: 60_000, group: 1 },
   { name: "e2e", include: "test/e2e/**/*.test.ts", timeout: 120_000, group: 2, setup: "./test/support/needs-build.ts" },
   { name: "chaos", include: "test/chaos/**/*.test.ts", timeout: 120_000, group: 3, setup: "./test/support/needs-build.ts" },
@@ -41,7 +50,7 @@ export default defineConfig({
         testTimeout: suite.timeout,
         hookTimeout: 60_000,
         retry: 0,
-        env: { NO_COLOR: "1" },
+        env: { NO_COLOR: "1", ...suite.env },
         sequence: { groupOrder: suite.group },
         ...(suite.setup === undefined ? {} : { globalSetup: [suite.setup] }),
       },

@@ -7,7 +7,15 @@ export { transportCompliance } from "./transports/compliance.ts";
 export { MemoryHub } from "./transports/memory.ts";
 
 export type { MemoryNodeOptions } from "./node/memory-mesh.ts";
-export type { TestPluginOptions, TestResponse, TestResult, TestRun } from "./plugin/test-plugin.ts";
+export type {
+  TestPayload,
+  TestPlugin,
+  TestPluginOptions,
+  TestResponse,
+  TestResult,
+  TestRun,
+  TestRunOptions,
+} from "./plugin/test-plugin.ts";
 export type { StoreFixture } from "./storage/compliance.ts";
 export type { Store } from "./storage/store.ts";
 export type { TransportUnderTest } from "./transports/compliance.ts";

@@ -6,7 +6,10 @@ import { type Logger, SILENT } from "../core/log.ts";
 import { checkDefinition, factsOf } from "./check.ts";
 import type { Content, Outcome, ResponseSink } from "./contract.ts";
 import type { PluginDefinition } from "./definition.ts";
-import { PluginHost } from "./host.ts";
+import { PluginHost, type ReadyPlugin } from "./host.ts";
+import { LOAD_LIMIT } from "./import.ts";
+import { IsolatedPlugin } from "./isolated/isolated-plugin.ts";
+import { settingsOf } from "./settings.ts";
 
 /** One response as a sender would get it. A streamed one is gathered. */
 export interface TestResponse {
@@ -53,7 +56,12 @@ export interface TestPlugin {
   start(): Promise<void>;
   /** Runs one work to its end. It rejects only with UNKNOWN_ACTION: what the plugin throws is in `result`. */
   run(action: string, payload?: TestPayload, options?: TestRunOptions): Promise<TestRun>;
-  /** Calls the plugin's stop(), if it has one. */
+  /**
+   * The same, response by response, at the pace that they are taken; it throws what the work failed with, and an `exitCode` with it. Who
+   * leaves it cancels the work.
+   */
+  responses(action: string, payload?: TestPayload, options?: TestRunOptions): AsyncGenerator<TestResponse>;
+  /** Calls the plugin's stop(), if it has one, and ends its process, if it has one of its own. */
   stop(): Promise<void>;
 }
 
@@ -69,7 +77,8 @@ export type TestPayload =
   | null;
 
 /**
- * Runs a plugin as a node would, without a mesh. Throws PLUGIN_INVALID where it is no plugin, and what its schema throws.
+ * Runs a plugin as a node would, without a mesh. Throws PLUGIN_INVALID where it is no plugin, and what its schema throws. Given the file that
+ * exports it, as a URL, the plugin runs in a process of its own until `stop()`; then start() and the first work reject with those.
  *
  * ```ts
  * const { responses, result } = await testPlugin(plugin).run("run", "world");
@@ -77,41 +86,132 @@ export type TestPayload =
  * ```
  */
 export function testPlugin<Options>(
-  plugin: PluginDefinition<Options>,
+  plugin: PluginDefinition<Options> | URL,
   { options = {}, headers = {}, log = SILENT }: TestPluginOptions = {},
 ): TestPlugin {
-  const definition = checkDefinition(plugin, "the plugin under test");
-  const parsed = definition.options === undefined ? options : definition.options.parse(options);
-  const facts = factsOf(definition, "0.0.0");
+  const under = plugin instanceof URL ? new ApartUnderTest(plugin, options, log) : new HereUnderTest(plugin, options);
+  const begin = async (action: string, payload: TestPayload, run: TestRunOptions, sink: Collector): Promise<Begun> => {
+    const ready = await under.ready();
+    const { name } = ready.definition;
+    if (!ready.facts.actions.has(action)) throw new MeshError("UNKNOWN_ACTION", `plugin "${name}" has no action "${action}"`);
+    let end = (_outcome: Outcome): void => undefined;
+    const outcome = new Promise<Outcome>((resolve) => {
+      end = resolve;
+    });
+    const host = new PluginHost({ node: nodeId("worker"), log, onEnded: (_, ended) => end(ended) });
+    host.setPlugins(new Map([[name, ready]]));
+    const input =
+      payload instanceof Readable
+        ? { stream: Readable.from(bytesIn(payload), { objectMode: false }) }
+        : { inline: bytesOf(payload), stream: streamOf(payload) };
+    host.start({ id: WORK, plugin: name, action, sender: nodeId("controller"), headers: { ...headers, ...run.headers }, input, sink });
+    const abort = (): void => host.abort(WORK, cancelled(run.signal?.reason));
+    if (run.signal?.aborted === true) abort();
+    else run.signal?.addEventListener("abort", abort, { once: true });
+    return { outcome, abort };
+  };
   return {
-    start: async () => await definition.start?.(parsed),
-    stop: async () => await definition.stop?.(),
+    start: async () => await under.start(),
+    stop: async () => await under.stop(),
     run: async (action, payload = "", run = {}) => {
-      if (!facts.actions.has(action)) throw new MeshError("UNKNOWN_ACTION", `plugin "${definition.name}" has no action "${action}"`);
       const sink = new Collector();
-      const { signal } = run;
-      const outcome = await new Promise<Outcome>((resolve) => {
-        const host = new PluginHost({ node: nodeId("worker"), log, onEnded: (_, ended) => resolve(ended) });
-        host.setPlugins(new Map([[definition.name, { definition, options: parsed, facts }]]));
-        host.start({
-          id: WORK,
-          plugin: definition.name,
-          action,
-          sender: nodeId("controller"),
-          headers: { ...headers, ...run.headers },
-          input:
-            payload instanceof Readable
-              ? { stream: Readable.from(bytesIn(payload), { objectMode: false }) }
-              : { inline: bytesOf(payload), stream: streamOf(payload) },
-          sink,
-        });
-        const abort = (): void => host.abort(WORK, cancelled(signal?.reason));
-        if (signal?.aborted === true) abort();
-        else signal?.addEventListener("abort", abort, { once: true });
-      });
-      return { responses: sink.responses, result: resultOf(outcome) };
+      const { outcome } = await begin(action, payload, run, sink);
+      return { responses: sink.responses, result: resultOf(await outcome) };
+    },
+    async *responses(action, payload = "", run = {}) {
+      const sink = new Collector(true);
+      const { outcome, abort } = await begin(action, payload, run, sink);
+      void outcome.then(() => sink.end());
+      try {
+        for (let at = 0; ; at++) {
+          while (sink.responses.length <= at && !sink.ended) await sink.change();
+          const response = sink.responses[at];
+          if (response === undefined) break;
+          yield response;
+          sink.release();
+        }
+      } finally {
+        if (!sink.ended) abort();
+        sink.release();
+      }
+      const { error, exitCode } = await outcome;
+      if (error !== undefined) throw exitCode === undefined ? error : Object.assign(error, { exitCode });
     },
   };
+}
+
+interface Begun {
+  readonly outcome: Promise<Outcome>;
+  abort(): void;
+}
+
+/** A plugin that is tested, wherever it runs. */
+interface UnderTest {
+  /** Ready to run, and started where it must be. */
+  ready(): Promise<ReadyPlugin>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+class HereUnderTest<Options> implements UnderTest {
+  readonly #ready: ReadyPlugin;
+
+  constructor(plugin: PluginDefinition<Options>, given: unknown) {
+    const definition = checkDefinition(plugin, "the plugin under test");
+    const options = definition.options === undefined ? given : definition.options.parse(given);
+    this.#ready = { definition, options, facts: factsOf(definition, "0.0.0") };
+  }
+
+  ready(): Promise<ReadyPlugin> {
+    return Promise.resolve(this.#ready);
+  }
+
+  async start(): Promise<void> {
+    await this.#ready.definition.start?.(this.#ready.options);
+  }
+
+  async stop(): Promise<void> {
+    await this.#ready.definition.stop?.();
+  }
+}
+
+class ApartUnderTest implements UnderTest {
+  readonly #file: URL;
+  readonly #options: unknown;
+  readonly #log: Logger;
+  #loaded: Promise<ReadyPlugin> | undefined;
+
+  constructor(file: URL, options: unknown, log: Logger) {
+    this.#file = file;
+    this.#options = options;
+    this.#log = log;
+  }
+
+  ready(): Promise<ReadyPlugin> {
+    this.#loaded ??= this.#load();
+    return this.#loaded;
+  }
+
+  async start(): Promise<void> {
+    await this.ready();
+  }
+
+  async stop(): Promise<void> {
+    await (await this.#loaded)?.definition.stop?.();
+  }
+
+  async #load(): Promise<ReadyPlugin> {
+    const { definition } = await IsolatedPlugin.load({
+      url: this.#file.href,
+      label: "the plugin under test",
+      node: "worker",
+      isolation: settingsOf(undefined).isolation,
+      log: this.#log,
+      limit: LOAD_LIMIT,
+    });
+    await definition.start?.(this.#options);
+    return { definition, options: this.#options, facts: factsOf(definition, "0.0.0") };
+  }
 }
 
 const WORK = messageId("0190163d-8694-739b-aea5-966c26f8ad91");
@@ -142,11 +242,40 @@ function resultOf({ error, exitCode }: Outcome): TestResult {
 
 class Collector implements ResponseSink {
   readonly responses: TestResponse[] = [];
+  /** Whether each response waits until the one before it was taken. */
+  readonly #paced: boolean;
+  #waiting: (() => void)[] = [];
+  #told: (() => void)[] = [];
+  #ended = false;
   #open: { readonly channel: string | undefined; readonly whole: Content | undefined; readonly parts: Uint8Array[] } | undefined;
+
+  constructor(paced = false) {
+    this.#paced = paced;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** The work is over. */
+  end(): void {
+    this.#ended = true;
+    this.release();
+  }
+
+  /** The last response was taken, or nothing more is. */
+  release(): void {
+    for (const resolve of [...this.#waiting.splice(0), ...this.#told.splice(0)]) resolve();
+  }
+
+  /** Resolves at the next response, and at `release()`. */
+  change(): Promise<void> {
+    return new Promise((resolve) => this.#told.push(resolve));
+  }
 
   respond(content: Content, payload: Uint8Array, channel: string | undefined): boolean {
     this.#add(content, payload, channel, false);
-    return true;
+    return !this.#paced;
   }
 
   begin(channel: string | undefined, whole?: Content): void {
@@ -167,7 +296,7 @@ class Collector implements ResponseSink {
   }
 
   ready(): Promise<void> {
-    return Promise.resolve();
+    return this.#paced ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve();
   }
 
   #add(content: Content, bytes: Uint8Array, channel: string | undefined, streamed: boolean): void {
@@ -176,5 +305,6 @@ class Collector implements ResponseSink {
     const json = (): unknown => JSON.parse(text());
     const payload: unknown = content === "bytes" ? copy : content === "text" ? text() : json();
     this.responses.push({ serial: this.responses.length + 1, channel, streamed, payload, bytes: () => copy, text, json });
+    for (const resolve of this.#told.splice(0)) resolve();
   }
 }

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import plugin from "../src/index.ts";
-import { collect, type Received, type RunOptions, runAction } from "./harness.ts";
+import { collect, isEndedBy, type Received, type RunOptions, runAction } from "./harness.ts";
 
 let server: Server;
 let base = "";
@@ -142,7 +142,7 @@ describe("http:run", () => {
     const reason = new Error("cancelled");
     const before = hanging;
     const running = run(`${base}/hang`, {}, { signal: abort.signal });
-    const ended = expect(running).rejects.toBe(reason);
+    const ended = expect(running).rejects.toSatisfy(isEndedBy(reason));
     await expect.poll(() => hanging).toBe(before + 1);
     abort.abort(reason);
     await ended;

@@ -1,5 +1,7 @@
 import { Readable } from "node:stream";
+import { afterAll } from "vitest";
 import type { ChannelResponse, Context, Input, Payload, PluginDefinition } from "receptor-mesh/plugin";
+import { type TestPlugin, testPlugin } from "receptor-mesh/testing";
 
 export interface RunOptions {
   readonly options?: unknown;
@@ -14,13 +16,41 @@ export interface Received {
   readonly streamed: boolean;
 }
 
-/** Runs one action in this process, as a node would with a work, and yields its responses. */
+/** Every test runs twice: on the plugin in this process, and on one in a process of its own. */
+const APART = process.env["ISOLATED_PLUGINS"] === "1";
+/** The processes that were started, by the options that they have. */
+const apart = new Map<string, TestPlugin>();
+afterAll(async () => {
+  await Promise.all([...apart.values()].map((plugin) => plugin.stop()));
+});
+
+/** Whether an action ended because of its signal: with the very reason, or, from another process, with what stands for it. */
+export function isEndedBy(reason: Error): (error: unknown) => boolean {
+  return (error) => (APART ? error instanceof Error && "code" in error && error.code === "CANCELLED" : error === reason);
+}
+
+async function* runApart(action: string, payload: string | Uint8Array | Readable, run: RunOptions): AsyncGenerator<Received> {
+  const { options = {}, headers = {}, signal } = run;
+  const key = JSON.stringify(options);
+  const plugin = apart.get(key) ?? testPlugin(new URL("../src/index.ts", import.meta.url), { options });
+  apart.set(key, plugin);
+  for await (const { payload: answer, channel, streamed } of plugin.responses(action, payload, {
+    headers,
+    ...(signal === undefined ? {} : { signal }),
+  })) {
+    yield { payload: answer instanceof Uint8Array ? Buffer.from(answer) : answer, channel, streamed };
+  }
+}
+
+/** Runs one action as a node would with a work, and yields its responses. */
 export async function* runAction<Options>(
   plugin: PluginDefinition<Options>,
   action: string,
   payload: string | Uint8Array | Readable,
-  { options, headers = {}, signal = new AbortController().signal }: RunOptions = {},
+  more: RunOptions = {},
 ): AsyncGenerator<Received> {
+  if (APART) return yield* runApart(action, payload, more);
+  const { options, headers = {}, signal = new AbortController().signal } = more;
   const found = plugin.actions[action];
   if (found === undefined) throw new Error(`no action ${action}`);
   const call = typeof found === "function" ? found : found.run;

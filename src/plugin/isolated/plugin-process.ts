@@ -76,6 +76,7 @@ export class PluginProcess {
     this.#watchOutput();
     this.#child.on("error", (error) => this.#onGone(`it could not be started: ${error.message}`));
     this.#child.on("exit", (status, signal) => {
+      this.#killGroup();
       const how = signal === null ? `it ended with status ${status ?? "?"}` : `it was ended by ${signal}`;
       const rest = setTimeout(() => this.#onGone(how), TIMES.rest);
       this.#child.once("close", () => {
@@ -121,12 +122,16 @@ export class PluginProcess {
   /** Ends it, and what it started, at once. */
   kill(why: string): void {
     this.#why ??= why;
-    if (this.#child.pid === undefined || this.#gone !== undefined) return;
+    if (this.#gone === undefined) this.#killGroup();
+  }
+
+  /** With what it started, and did not put into a group of its own. */
+  #killGroup(): void {
+    if (this.#child.pid === undefined) return;
     try {
       process.kill(-this.#child.pid, "SIGKILL");
     } catch {
-      // It is gone already; the event of that is on its way.
-      this.#child.kill("SIGKILL");
+      // Nothing is left of it.
     }
   }
 

@@ -65,6 +65,44 @@ describe("testPlugin", () => {
     expect((await run).result).toMatchObject({ state: "cancelled", code: "CANCELLED" });
   });
 
+  it("yields responses one by one, makes no more than are taken, and ends the work that is left", async () => {
+    let made = 0;
+    let ended = false;
+    const endless = definePlugin({
+      name: "endless",
+      actions: {
+        async *run() {
+          try {
+            for (;;) yield ++made;
+          } finally {
+            ended = true;
+          }
+        },
+      },
+    });
+    for await (const { payload } of testPlugin(endless).responses("run")) if (payload === 3) break;
+    expect(made).toBeLessThanOrEqual(4);
+    await expect.poll(() => ended).toBe(true);
+  });
+
+  it("throws the failure after the responses, with the exit status", async () => {
+    const seen: unknown[] = [];
+    const plugin = definePlugin({
+      name: "it",
+      actions: {
+        async *run() {
+          yield "one";
+          throw Object.assign(new Error("no"), { exitCode: 4 });
+        },
+      },
+    });
+    const reading = async (): Promise<void> => {
+      for await (const { payload } of testPlugin(plugin).responses("run")) seen.push(payload);
+    };
+    await expect(reading()).rejects.toMatchObject({ code: "WORK_FAILED", message: "no", exitCode: 4 });
+    expect(seen).toEqual(["one"]);
+  });
+
   it("throws where the plugin, its options or the action is wrong", async () => {
     expect(() => testPlugin({ name: "Bad Name", actions: {} })).toThrow("is no plugin name");
     expect(() => testPlugin(greet, { options: { greeting: 7 } })).toThrow("greeting is text");

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { pathToFileURL } from "node:url";
 import { Readable } from "node:stream";
 import { MeshError } from "../../../../src/core/errors.ts";
@@ -149,12 +150,8 @@ function logTo(lines: { level: string; fields: Readonly<Record<string, unknown>>
   return log;
 }
 
-/** Whether a process is there, and is no zombie. */
+/** Also false for what has ended, and whose parent has not asked how: in a container often nobody does. */
 export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
+  return stdout.trim() !== "" && !stdout.startsWith("Z");
 }

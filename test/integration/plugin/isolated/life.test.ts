@@ -35,6 +35,17 @@ describe("IsolatedPlugin", () => {
     expect(bench.logged).toContainEqual(expect.objectContaining({ level: "warn", message: "a plugin's process ended" }));
   });
 
+  it("ends what a plugin that crashed had started", async () => {
+    await using bench = await Bench.open(
+      `async *run() { const { spawn } = await import("node:child_process"); yield spawn("sleep", ["600"]).pid; await sleep(50); process.exit(1); }`,
+    );
+    const { sink, outcome } = bench.start("run");
+    await outcome;
+    const pid = Number(sink.responses[0]?.text);
+    expect(pid).toBeGreaterThan(1);
+    await expect.poll(() => isAlive(pid)).toBe(false);
+  });
+
   it("keeps what was sent before a crash", async () => {
     await using bench = await Bench.open(`async *run() { yield "one"; yield "two"; await sleep(50); process.exit(1); }`);
     const { sink, outcome } = bench.start("run");
