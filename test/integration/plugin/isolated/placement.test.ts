@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { PluginRegistry, type RegistryOptions } from "../../../../src/plugin/registry.ts";
 import { source, Workshop } from "../fixture.ts";
@@ -32,12 +33,16 @@ describe("PluginRegistry, of plugins in processes of their own", () => {
 
   it("runs none of the code in the node's process, not even of one that is then left out", async () => {
     await using workshop = await Workshop.open();
-    const code = (name: string): string => `globalThis.${name}WasHere = process.pid;\n${source(name)}`;
+    const note = workshop.path("pid");
+    const code = (name: string): string =>
+      `import { writeFileSync } from "node:fs"; globalThis.${name}WasHere = true; writeFileSync("${note}-${name}", String(process.pid));\n${source(name)}`;
     await workshop.install("wanted", { "index.js": code("wanted") });
     await workshop.install("unwanted", { "index.js": code("unwanted") });
     await using registry = await open(workshop, { isolation: SECURE, plugins: { wanted: {} } });
     expect([...registry.plugins.keys()]).toEqual(["wanted"]);
     expect(["wantedWasHere", "unwantedWasHere"].map((name) => name in globalThis)).toEqual([false, false]);
+    const pids = ["wanted", "unwanted"].map((name) => Number(readFileSync(`${note}-${name}`, "utf8")));
+    expect(pids.map(isAlive)).toEqual([true, false]);
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -73,6 +73,16 @@ describe("a plugin's process", () => {
       }
     },
   );
+
+  it.skipIf(process.platform !== "linux")("has none of what the node was handed by who started it (needs /proc)", () => {
+    const program = fileURLToPath(new URL("./descriptors.mts", import.meta.url));
+    const script = 'exec 99</etc/hostname; exec "$0" --import tsx "$1"';
+    const { stdout, stderr } = spawnSync("bash", ["-c", script, process.execPath, program], { encoding: "utf8", timeout: 30_000 });
+    expect(stdout, stderr).not.toBe("");
+    const { node, plugin }: { node: string[]; plugin: string[] } = JSON.parse(stdout);
+    expect(node).toContain("/etc/hostname");
+    expect(plugin).not.toContain("/etc/hostname");
+  });
 
   it("writes to the node's log: lines of its output, and what the plugin logs, cut and in bounds", async () => {
     await using bench = await Bench.open(
