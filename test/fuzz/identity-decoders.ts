@@ -2,7 +2,7 @@ import { createHash, X509Certificate } from "node:crypto";
 import { fromUtf8, utf8 } from "../../src/core/bytes.ts";
 import { nodeId } from "../../src/core/ids.ts";
 import { LIMITS } from "../../src/core/limits.ts";
-import { readCertificate } from "../../src/identity/certificate.ts";
+import { createIdentifier, readCertificate } from "../../src/identity/certificate.ts";
 import { DenyList } from "../../src/identity/deny-list.ts";
 import {
   decodeEnrolmentAnswer,
@@ -10,10 +10,18 @@ import {
   encodeEnrolmentAnswer,
   encodeEnrolmentRequest,
 } from "../../src/identity/enrolment.ts";
+import { Holders } from "../../src/identity/holders.ts";
 import { formatJoinToken, parseJoinToken } from "../../src/identity/join-token.ts";
 import { isMeshId, type MeshId } from "../../src/identity/names.ts";
 import { decodeRenewalRequest, encodeRenewalRequest } from "../../src/identity/renewal.ts";
+import { readSigningKey } from "../../src/identity/signing-key.ts";
 import { createAuthority, createKey, createRequest, signNode } from "../../src/identity/x509.ts";
+import { NodeSignatures } from "../../src/node/signatures.ts";
+import { judgeAdvertisement } from "../../src/routing/proof.ts";
+import { encodeAdvertisement } from "../../src/wire/advertisement.ts";
+import { checkAdvertisement } from "../../src/wire/advertisement-layout.ts";
+import { signAdvertisement } from "../../src/wire/advertisement-signature.ts";
+import { advertisement } from "../integration/hostile/advertise.ts";
 import type { Decoder } from "./decoders.ts";
 
 /** All that read what somebody has written who wants in, or stays in: tokens, certificates, requests and lists, of a mesh made for it. */
@@ -46,7 +54,31 @@ export async function identityDecoders(): Promise<Readonly<Record<string, Decode
     authority.key,
   );
   const renewal = encodeRenewalRequest({ certificate: new X509Certificate(leaf), request }, key);
+  const own = new X509Certificate(leaf);
+  const identifier = createIdentifier({ type: "mesh" }, own);
+  const sealingKey = new Uint8Array(32);
+  const signing = { certificate: own, key: readSigningKey(key, "it"), authorities: [issuer], identifier };
+  const signatures = new NodeSignatures(signing, sealingKey, { wallClock: () => now, isRevoked: () => false });
+  const signed = signAdvertisement(encodeAdvertisement(advertisement("a", { credentials: signatures.credentials })), (all) =>
+    signatures.sign(all),
+  );
   return {
+    "signed advertisement": {
+      samples: [signed],
+      read(bytes) {
+        const forgery = judgeAdvertisement(signatures, bytes, checkAdvertisement(bytes));
+        const isSame = bytes.length === signed.length && bytes.every((byte, at) => byte === signed[at]);
+        if ((forgery === undefined) !== isSame) throw new Error(`it was judged as ${forgery}`);
+      },
+      codes: ["PROTOCOL_ERROR", "TOO_LARGE"],
+      most: 2 * LIMITS.advertisement,
+    },
+    "certificate that a node shows": {
+      samples: [own.raw],
+      read: (bytes) => new Holders([issuer], identifier).read(bytes),
+      codes: ["CERTIFICATE_INVALID"],
+      most: 2 * LIMITS.certificate,
+    },
     "join token": {
       samples: [utf8(join)],
       read: (bytes) => parseJoinToken(fromUtf8(bytes) ?? ""),
