@@ -253,10 +253,19 @@ export class Engine {
     this.counts.bytesIn += end - start;
     const high = view.getUint32(start + OFFSET.destination);
     const low = view.getUint32(start + OFFSET.destination + 4);
+    if (this.#isSelf(high, low)) {
+      // What this node says to itself never leaves it: somebody pretends to be it.
+      if (this.#isSelf(view.getUint32(start + OFFSET.source), view.getUint32(start + OFFSET.source + 4))) return this.#impostor(link);
+      return this.#receive(now, bytes, view, start, end);
+    }
     this.#receive(now, bytes, view, start, end);
-    if (this.#isSelf(high, low)) return;
     const onward = this.#linkTo(high, low);
     if (onward?.session.congested === true) this.links.holdInput(link, onward);
+  }
+
+  #impostor({ peer }: Link): void {
+    this.counts.badBodies++;
+    this.#handlers.events.onBadBody(new MeshError("DENIED", `a frame in this node's own name came from ${peer}`, { data: { node: peer } }));
   }
 
   #receive(now: Instant, bytes: Uint8Array, view: DataView, start: number, end: number): void {

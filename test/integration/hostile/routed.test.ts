@@ -142,6 +142,14 @@ describe("a node that gets routed frames with bodies that are wrong", () => {
     await target.serves();
   });
 
+  it("runs nothing that comes from outside in its own name", async () => {
+    const own = messageOf(encodeMetadata(nodeId("target"), "echo:run", {}));
+    for (let i = 0; i < 50; i++) peer.send(routedFrame(FRAME.message, "target", "target", own));
+    await until(async () => ((await target.errors("DENIED")) === 50 ? true : undefined), SOON, "each is counted");
+    expect(await target.metric('receptor_messages_total{outcome="accepted"')).toBe(0);
+    await target.serves();
+  });
+
   it("skips routed frames of a kind that it does not know", async () => {
     peer.send(routedFrame(99 as FrameKind, "hostile", "target", new Uint8Array(1_000)));
     await settled();
