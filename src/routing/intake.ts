@@ -71,9 +71,10 @@ export class Intake {
     }
     if (record !== undefined) {
       const order = compareVersions(head, record);
-      if (order < 0) flood.answer(now, link, record);
+      const older = order < 0 && !isReborn(now - age, record);
+      if (older) flood.answer(now, link, record);
       else if (order === 0) flood.heard(link, record);
-      if (order < 0 || (order === 0 && !revivable(record))) return;
+      if (older || (order === 0 && !revivable(record))) return;
     }
     if (age >= ROUTING.maxAge && (head.flags & ADVERTISEMENT_FLAG.withdrawn) === 0) {
       emit({ type: "rejected", link: link.id, reason: "too old" });
@@ -150,6 +151,14 @@ export class Intake {
     }
     flood.relay(now, record, link, withdrawn);
   }
+}
+
+/**
+ * Whether a node that was forgotten has lost its disk and begun again: it said a smaller number, and later. Nobody has what it had said
+ * before, so nobody could tell it to count on from there.
+ */
+function isReborn(saidAt: Instant, record: NodeRecord): boolean {
+  return !record.live && record.raw === undefined && saidAt > record.saidAt + ROUTING.rebirth;
 }
 
 /** Whether the very same advertisement may make a forgotten node live again: yes, unless it had said goodbye. */

@@ -7,6 +7,8 @@ export const ROUTING = {
   refresh: 60_000,
   refreshJitter: 0.1,
   maxAge: 190_000,
+  /** By so much later than its last word must a forgotten node have spoken again to be believed with a smaller number. */
+  rebirth: 30_000,
   /** An ephemeral node that cannot be reached is forgotten after. */
   ephemeralGrace: 5_000,
   /** What remains of a node that is gone, and how many such. */

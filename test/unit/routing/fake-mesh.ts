@@ -367,6 +367,8 @@ export class FakeMesh {
       }
       versions.set(node, { epoch, sequence });
     }
+    // What was forgotten may begin again.
+    for (const node of versions.keys()) if (routing.advertisement(node) === undefined) versions.delete(node);
   }
 }
 

@@ -61,6 +61,24 @@ describe("R3 self-refutation", () => {
     expect(mesh.effects("c", "duplicate")).toEqual([]);
   });
 
+  it("lets a node whose disk was lost rejoin also after the mesh has forgotten what it said", () => {
+    const mesh = new FakeMesh();
+    drawn(mesh, ["a-b", "b-c"]);
+    for (let life = 0; life < 3; life++) {
+      mesh.run(5_000);
+      mesh.crash("c");
+      mesh.run(1_000);
+      mesh.start("c");
+    }
+    mesh.run(130_000);
+    mesh.crash("c", true);
+    mesh.run(600_000);
+    expect(mesh.routing("a").known(id("c"))).toBe(true);
+    mesh.start("c");
+    mesh.run(1_000);
+    mesh.expectTrueRoutes();
+  });
+
   it("answers what is older with the newer, at a bounded rate", () => {
     const node = new Alone();
     node.join();
