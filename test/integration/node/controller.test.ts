@@ -263,6 +263,7 @@ describe("MeshNode.status", () => {
       "version",
       "uptime",
       "listening",
+      "plugins",
       "nodes",
       "links",
       "edges",

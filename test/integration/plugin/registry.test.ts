@@ -271,7 +271,7 @@ describe("PluginRegistry", () => {
       "index.js":
         "let stopped = false; export default { name: 'b', actions: { async *run() { yield stopped; } }, stop() { stopped = true; } };",
     });
-    const registry = await open(workshop, { limit: 100 });
+    const registry = await open(workshop, { limit: 1_000 });
     const b = registry.plugins.get("b")?.definition;
     await registry.close();
     await registry.close();
