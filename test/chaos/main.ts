@@ -20,7 +20,9 @@ const began = performance.now();
 
 async function runTen(minutes: number): Promise<boolean> {
   const { account, sent, kills, crashes } = await ten(seed, minutes * 60_000);
-  const wrong = [...broken(account), ...crashes];
+  const done = (account.outcomes.done ?? 0) / account.sent;
+  const few = done < 0.99 ? [`only ${(100 * done).toFixed(2)} % were done`] : [];
+  const wrong = [...broken(account), ...crashes, ...few];
   console.log([`ten nodes, ${kills} kills`, ...formatAccount(account, sent), ...wrong].join("\n"));
   return wrong.length === 0;
 }
