@@ -357,7 +357,6 @@ export class Destination {
       return this.#events.onRequest({ id, ...body, streamed: false, durable: true, hold: false });
     }
     conversation.phase = "accepted";
-    conversation.receiptDue = true;
     const message = ended
       ? "the worker restarted after the work had ended, before its responses had arrived"
       : "the worker restarted while the work ran";

@@ -3,7 +3,7 @@ import { broken } from "./account.ts";
 import { ten } from "./ten.ts";
 
 test("ten nodes, of which one is killed every second, lose nothing, run nothing twice, and do 99 % of what they are sent", async () => {
-  const { account, kills, crashes } = await ten(1, 12_000);
+  const { account, kills, crashes } = await ten(1, 12_000, "in turn");
   expect(broken(account)).toEqual([]);
   expect(crashes).toEqual([]);
   expect(kills).toBeGreaterThanOrEqual(8);

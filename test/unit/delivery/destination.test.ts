@@ -140,6 +140,20 @@ describe("Destination: durable work", () => {
     expect(end).toMatchObject({ type: "end", end: { state: "failed", error: { code: "WORK_INTERRUPTED" } } });
   });
 
+  it("that ran when the node ended is told as soon as its sender asks, also where that had no receipt before", () => {
+    const net = new Net(["a", "b"]);
+    const { a, b } = { a: net.node("a"), b: net.node("b") };
+    b.onRequest = ({ id }) => b.delivery.destination.accept(id);
+    net.lose = ({ from, at }) => from === "b" && at < 200;
+    const id = a.send("b", { durable: true });
+    net.run(200);
+    net.delay.set("b>a", 50);
+    b.restart({ off: 100 });
+    net.run(2_000);
+    expect(b.requests).toHaveLength(1);
+    expect(records(a.received(id))).toMatchObject([{ type: "end", end: { state: "failed", error: { code: "WORK_INTERRUPTED" } } }]);
+  });
+
   it("that ran when the node ended stays WORK_INTERRUPTED where the node restarts again before its sender has heard of it", () => {
     const net = new Net(["a", "b"]);
     const { a, b } = { a: net.node("a"), b: net.node("b") };
