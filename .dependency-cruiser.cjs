@@ -5,6 +5,7 @@ const rooms = {
   link: ["core", "wire"],
   routing: ["core", "wire"],
   delivery: ["core", "wire"],
+  sealing: ["core", "wire"],
   work: ["core", "wire"],
   transports: ["core"],
   storage: ["core", "wire"],
@@ -12,8 +13,9 @@ const rooms = {
   // For the names of the files that a node's identity is in.
   config: ["core", "identity"],
   telemetry: ["core"],
-  identity: ["core"],
-  node: ["core", "wire", "link", "routing", "delivery", "work", "transports", "storage", "plugin", "config", "telemetry", "identity"],
+  // For the ports that it implements.
+  identity: ["core", "sealing"],
+  node: ["core", "wire", "link", "routing", "delivery", "sealing", "work", "transports", "storage", "plugin", "config", "telemetry", "identity"],
   // core is how a command names errors and exit statuses; everything else reaches it through node.
   cli: ["core", "node", "config"],
 };
@@ -22,7 +24,7 @@ const doors = {
   plugin: ["core", "plugin"],
   testing: Object.keys(rooms).filter((room) => room !== "cli"),
 };
-const pure = ["core", "wire", "link", "routing", "delivery", "work"];
+const pure = ["core", "wire", "link", "routing", "delivery", "sealing", "work"];
 
 /** Packages that only one room may know, so that replacing one touches one room. */
 const packages = {
@@ -68,6 +70,13 @@ module.exports = {
       from: { path: "^src/", pathNot: `^src/${room}/` },
       to: { path: npm(name) },
     })),
+    {
+      name: "identity-knows-ports",
+      comment: "identity implements the ports of sealing and knows no more of it",
+      severity: "error",
+      from: { path: "^src/identity/" },
+      to: { path: "^src/sealing/", pathNot: "^src/sealing/ports[.]ts$" },
+    },
     {
       name: "pure-no-node",
       comment: "the pure rooms know nothing of Node",

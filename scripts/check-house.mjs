@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { missingOptionals } from "./support/lockfile.mjs";
 
 const root = resolve(process.argv[2] ?? join(import.meta.dirname, ".."));
-const ROOMS = "core|wire|link|routing|delivery|work|transports|storage|plugin|config|telemetry|identity|node|cli";
+const ROOMS = "core|wire|link|routing|delivery|sealing|work|transports|storage|plugin|config|telemetry|identity|node|cli";
 const MAX_LINES = 500;
 
 const product = /^(src|plugins\/[^/]+\/src)\/.*\.ts$/;
