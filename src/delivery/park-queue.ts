@@ -238,12 +238,13 @@ export class ParkQueue {
       );
     for (const [i, slot] of slots.entries()) {
       parked.slot = slot;
-      if (waiting[i] === true || error !== undefined) filling.dones[i]?.(error, parked, page.since);
+      // Of what was taken out meanwhile its origin has heard.
+      if (waiting[i] === true) filling.dones[i]?.(error, parked, page.since);
     }
     if (error !== undefined)
       for (const { slot, done } of filling.copies) {
         parked.slot = slot;
-        done(error, parked, page.since);
+        if (waiting[slots.indexOf(slot)] === true) done(error, parked, page.since);
       }
     this.#index.freeIfEmpty(page);
     // The route may have come while it was being stored.

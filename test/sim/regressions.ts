@@ -26,4 +26,10 @@ export const REGRESSIONS: readonly { readonly seed: number; readonly nodes: numb
     mode: "safety",
     what: "a copy that came by its origin on its way, after the work had ended, was bound to a new life and ran twice",
   },
+  {
+    seed: 4206724,
+    nodes: 9,
+    mode: "safety",
+    what: "a message that was cancelled while it was being parked on a full disk was answered twice",
+  },
 ];

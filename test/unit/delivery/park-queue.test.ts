@@ -171,6 +171,15 @@ describe("ParkQueue.add", () => {
     expect(bench.park.messages).toBe(0);
   });
 
+  it("says nothing more of a message that was taken out while it was being written, where the store refuses it", () => {
+    const bench = new Bench();
+    bench.store.fail("STORE_FULL");
+    const answers = [bench.add(frameOf(1, "b")), bench.add(frameOf(2, "b")), bench.add(frameOf(2, "b"))];
+    for (const { id } of [...bench.park.list()].slice(1)) bench.park.remove(id);
+    bench.run();
+    expect(answers.map(({ error }) => error?.code)).toEqual(["STORE_FULL", undefined, undefined]);
+  });
+
   it("refuses the newest with STORE_FULL past its number, its bytes and the share of one destination", () => {
     const byNumber = new Bench({ messages: 2, bytes: 1 << 20 });
     for (const n of [1, 2]) byNumber.add(frameOf(n, "b"));
