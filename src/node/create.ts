@@ -8,6 +8,7 @@ import { ResourceStack } from "../core/resources.ts";
 import { readCertificate } from "../identity/certificate.ts";
 import { ownerOf, shortLivedId } from "../identity/names.ts";
 import { openSealingKey } from "../identity/sealing-key.ts";
+import { Signatory } from "../identity/signatory.ts";
 import type { PluginDefinition } from "../plugin/definition.ts";
 import { PluginHost } from "../plugin/host.ts";
 import { removeHolder, writeHolder } from "../storage/holder.ts";
@@ -109,7 +110,8 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   // A command has an id of its own, and so a key of its own.
   const sealing = security.signing && (await openSealingKey(ephemeral ? undefined : config.dataDir));
   const isRevoked = (certificate: X509Certificate): boolean => denials?.refuses(certificate) !== undefined;
-  const signatures = security.signing && sealing && new NodeSignatures(security.signing, sealing.shown, { wallClock: Date.now, isRevoked });
+  const signatory = security.signing && new Signatory(security.signing, { wallClock: Date.now, isRevoked });
+  const signatures = signatory && sealing && new NodeSignatures(signatory, sealing.shown);
   const transports = extra.transports ?? createTransports({ tls: security.tls, ws: { headers: config.websocket.headers } });
   const events = new Emitter<MeshEvent>();
   const metrics = new Metrics({ node: id, version: VERSION });
@@ -127,7 +129,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     {
       use: ({ tls, signing }) => {
         transports.replaceTls(tls);
-        if (signing !== undefined) signatures?.replace(signing);
+        if (signing !== undefined) signatory?.replace(signing);
       },
       ask: (renewal, signal) => askSigners(node, renewal, { signal, wait: 0, sleep: () => Promise.resolve() }),
       onChange: advertise,

@@ -16,7 +16,7 @@ import { settleKey } from "../identity/renew.ts";
 import { parseIdentityRule } from "../identity/rule.ts";
 import { readSigningKey } from "../identity/signing-key.ts";
 import type { Signer } from "../identity/signer.ts";
-import type { Signing } from "./signatures.ts";
+import type { Signing } from "../identity/signatory.ts";
 import { readSigning } from "../identity/signing.ts";
 import type { Asks, TlsOptions } from "../transports/tls-options.ts";
 import { formatMeshUrl, isLoopback, type MeshUrl } from "../transports/url.ts";

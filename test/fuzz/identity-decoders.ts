@@ -16,6 +16,7 @@ import { isMeshId, type MeshId } from "../../src/identity/names.ts";
 import { decodeRenewalRequest, encodeRenewalRequest } from "../../src/identity/renewal.ts";
 import { readSigningKey } from "../../src/identity/signing-key.ts";
 import { createAuthority, createKey, createRequest, signNode } from "../../src/identity/x509.ts";
+import { Signatory } from "../../src/identity/signatory.ts";
 import { NodeSignatures } from "../../src/node/signatures.ts";
 import { judgeAdvertisement } from "../../src/routing/proof.ts";
 import { encodeAdvertisement } from "../../src/wire/advertisement.ts";
@@ -58,7 +59,7 @@ export async function identityDecoders(): Promise<Readonly<Record<string, Decode
   const identifier = createIdentifier({ type: "mesh" }, own);
   const sealingKey = new Uint8Array(32);
   const signing = { certificate: own, key: readSigningKey(key, "it"), authorities: [issuer], identifier };
-  const signatures = new NodeSignatures(signing, sealingKey, { wallClock: () => now, isRevoked: () => false });
+  const signatures = new NodeSignatures(new Signatory(signing, { wallClock: () => now, isRevoked: () => false }), sealingKey);
   const signed = signAdvertisement(encodeAdvertisement(advertisement("a", { credentials: signatures.credentials })), (all) =>
     signatures.sign(all),
   );

@@ -5,6 +5,7 @@ import { nodeId } from "../../../src/core/ids.ts";
 import { createIdentifier } from "../../../src/identity/certificate.ts";
 import { identityFiles } from "../../../src/identity/files.ts";
 import { readSigningKey } from "../../../src/identity/signing-key.ts";
+import { Signatory } from "../../../src/identity/signatory.ts";
 import { NodeSignatures } from "../../../src/node/signatures.ts";
 import { type Advertisement, encodeAdvertisement } from "../../../src/wire/advertisement.ts";
 import { isOf, readHead } from "../../../src/wire/advertisement-layout.ts";
@@ -35,16 +36,16 @@ export class Forger {
   static async link(dataDir: string, url: string, id: string): Promise<Forger> {
     const files = identityFiles(dataDir);
     const certificate = new X509Certificate(readFileSync(files.certificate));
-    const signatures = new NodeSignatures(
+    const signatory = new Signatory(
       {
         certificate,
         key: readSigningKey(readFileSync(files.key), files.key),
         authorities: [new X509Certificate(readFileSync(files.authority))],
         identifier: createIdentifier({ type: "mesh" }, certificate),
       },
-      new Uint8Array(32),
       { wallClock: Date.now, isRevoked: () => false },
     );
+    const signatures = new NodeSignatures(signatory, new Uint8Array(32));
     const socket = connectAs(dataDir, url);
     const peer = new RawPeer(id, socket);
     await within(once(socket, "secureConnect"), SOON, "TLS is up");

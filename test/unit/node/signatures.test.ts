@@ -2,16 +2,18 @@ import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:cry
 import { beforeAll, describe, expect, it } from "vitest";
 import { nodeId } from "../../../src/core/ids.ts";
 import { createIdentifier } from "../../../src/identity/certificate.ts";
-import { isMeshId, type MeshId } from "../../../src/identity/names.ts";
+import type { MeshId } from "../../../src/identity/names.ts";
 import { parseIdentityRule } from "../../../src/identity/rule.ts";
+import { Signatory, type SignatoryParts, type Signing } from "../../../src/identity/signatory.ts";
 import { isSignedWith, readSigningKey, signWith } from "../../../src/identity/signing-key.ts";
 import { createAuthority, createKey, createRequest, type KeyPair, signNode } from "../../../src/identity/x509.ts";
-import { NodeSignatures, type Signing } from "../../../src/node/signatures.ts";
+import { NodeSignatures } from "../../../src/node/signatures.ts";
 import { type Forgery, judgeAdvertisement } from "../../../src/routing/proof.ts";
 import { type Advertisement, encodeAdvertisement } from "../../../src/wire/advertisement.ts";
 import { checkAdvertisement } from "../../../src/wire/advertisement-layout.ts";
 import { signAdvertisement } from "../../../src/wire/advertisement-signature.ts";
 import { TestAuthority } from "../../support/certificates.ts";
+import { meshOf, signingOf } from "../../support/signing.ts";
 import { said } from "../routing/alone.ts";
 
 const DAY = 86_400_000;
@@ -19,11 +21,6 @@ const MESH = meshOf("00112233aabbccdd");
 const SEALING = new Uint8Array(32).fill(9);
 const now = Date.now();
 const PARTS = { wallClock: () => now, isRevoked: () => false };
-
-function meshOf(text: string): MeshId {
-  if (!isMeshId(text)) throw new TypeError(text);
-  return text;
-}
 
 interface MemberOptions {
   readonly groups?: readonly string[];
@@ -43,21 +40,16 @@ beforeAll(async () => {
 
 /** A node with a certificate; it trusts `authority` alone. */
 async function member(node: string, options: MemberOptions = {}): Promise<NodeSignatures> {
-  return new NodeSignatures(await signing(node, options), SEALING, PARTS);
+  return signatures(await signing(node, options));
 }
 
-async function signing(node: string, options: MemberOptions = {}): Promise<Signing> {
-  const { groups = ["*"], mesh = MESH, days = 30 } = options;
-  const key = await createKey();
-  const validity = { from: now - 30 * DAY, to: now + days * DAY };
-  const pem = await signNode(options.authority ?? authority, await createRequest(key), { mesh, node: nodeId(node), groups, validity });
-  const certificate = new X509Certificate(pem);
-  return {
-    certificate,
-    key: readSigningKey(key, "key"),
-    authorities: [new X509Certificate(authority.certificate)],
-    identifier: createIdentifier({ type: "mesh" }, certificate),
-  };
+function signatures(by: Signing, parts: SignatoryParts = PARTS): NodeSignatures {
+  return new NodeSignatures(new Signatory(by, parts), SEALING);
+}
+
+function signing(node: string, options: MemberOptions = {}): Promise<Signing> {
+  const { groups, mesh = MESH, days, authority: issuer = authority } = options;
+  return signingOf(node, { mesh, issuer, trusts: authority, groups, days });
 }
 
 function judge(by: NodeSignatures, of: NodeSignatures, node: string, changes: Partial<Advertisement> = {}): Forgery | undefined {
@@ -109,7 +101,7 @@ describe("NodeSignatures", () => {
       ...(await signing("careless")),
       authorities: [new X509Certificate(authority.certificate), new X509Certificate(cert)],
     };
-    const careless = new NodeSignatures(trusting, SEALING, PARTS);
+    const careless = signatures(trusting);
     expect(judge(careless, await member("a"), "a")).toBeUndefined();
     const made = await member("a", { authority: { certificate: cert, key } });
     expect(new X509Certificate(made.credentials.certificate).checkIssued(new X509Certificate(cert))).toBe(true);
@@ -127,13 +119,13 @@ describe("NodeSignatures", () => {
     const [judging, a, thief] = [await member("judge"), await member("a", { days: -1 }), await member("thief")];
     expect(judge(judging, a, "a")).toBe("time");
     expect(judge(judging, thief, "a", { credentials: a.credentials })).toBe("signature");
-    const early = new NodeSignatures(await signing("early"), SEALING, { ...PARTS, wallClock: () => now - 100 * DAY });
+    const early = signatures(await signing("early"), { ...PARTS, wallClock: () => now - 100 * DAY });
     expect(judge(early, thief, "thief")).toBe("time");
   });
 
   it("notices when the time of a certificate that it knows is over", async () => {
     let clock = now;
-    const judging = new NodeSignatures(await signing("judge"), SEALING, { ...PARTS, wallClock: () => clock });
+    const judging = signatures(await signing("judge"), { ...PARTS, wallClock: () => clock });
     const a = await member("a", { days: 1 });
     expect(judge(judging, a, "a")).toBeUndefined();
     clock += 2 * DAY;
@@ -143,7 +135,7 @@ describe("NodeSignatures", () => {
   it("takes nothing under a certificate that was revoked, from then on", async () => {
     const revoked = new Set<string>();
     const isRevoked = ({ serialNumber }: X509Certificate): boolean => revoked.has(serialNumber);
-    const judging = new NodeSignatures(await signing("judge"), SEALING, { ...PARTS, isRevoked });
+    const judging = signatures(await signing("judge"), { ...PARTS, isRevoked });
     const [a, thief] = [await member("a"), await member("thief")];
     expect(judge(judging, a, "a")).toBeUndefined();
     revoked.add(new X509Certificate(a.credentials.certificate).serialNumber);
@@ -152,19 +144,21 @@ describe("NodeSignatures", () => {
   });
 
   it("shows and uses another certificate once it has one, and forgets whom it trusted", async () => {
-    const [judging, a] = [await member("judge"), await member("a")];
+    const renewing = new Signatory(await signing("a"), PARTS);
+    const trusting = new Signatory(await signing("judge"), PARTS);
+    const [judging, a] = [new NodeSignatures(trusting, SEALING), new NodeSignatures(renewing, SEALING)];
     expect(judge(judging, a, "a")).toBeUndefined();
     const before = a.credentials;
     const next = await signing("a");
-    a.replace(next);
+    renewing.replace(next);
     expect(a.credentials.certificate).not.toEqual(before.certificate);
     expect(a.credentials.sealingKey).toEqual(before.sealingKey);
     expect(judge(judging, a, "a")).toBeUndefined();
     expect(judge(judging, a, "a", { credentials: before })).toBe("signature");
     const shown = a.credentials;
-    a.replace(next);
+    renewing.replace(next);
     expect(a.credentials).toBe(shown);
-    judging.replace({ ...(await signing("judge")), authorities: [new X509Certificate(other.certificate)] });
+    trusting.replace({ ...(await signing("judge")), authorities: [new X509Certificate(other.certificate)] });
     expect(judge(judging, a, "a")).toBe("certificate");
   });
 
@@ -174,11 +168,7 @@ describe("NodeSignatures", () => {
       const { cert, key } = await pki.issue(id, { names: [{ type: "dns", value: `${id}.mesh.example` }] });
       const identifier = createIdentifier(parseIdentityRule("dns:{node}.mesh.example"), undefined);
       const certificate = new X509Certificate(cert);
-      return new NodeSignatures(
-        { certificate, key: createPrivateKey(key), authorities: [new X509Certificate(pki.ca)], identifier },
-        SEALING,
-        PARTS,
-      );
+      return signatures({ certificate, key: createPrivateKey(key), authorities: [new X509Certificate(pki.ca)], identifier });
     };
     const [judging, a] = [await made("judge"), await made("a")];
     expect(judge(judging, a, "a", { groups: ["any"] })).toBeUndefined();
