@@ -47,6 +47,9 @@ export function signWith(key: KeyObject, bytes: Uint8Array): Uint8Array {
 /** Whether the private half of `key` has signed `bytes`. */
 export function isSignedWith(key: KeyObject, bytes: Uint8Array, signature: Uint8Array): boolean {
   const { digest, options } = schemeOf(key);
+  // RFC 8017, 8.1.2. OpenSSL takes an RSA signature also without the zeros that it begins with: then one text had two signatures.
+  const bits = key.asymmetricKeyDetails?.modulusLength;
+  if (bits !== undefined && signature.length !== Math.ceil(bits / 8)) return false;
   return verify(digest, bytes, { ...options, key }, signature);
 }
 

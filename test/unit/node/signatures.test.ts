@@ -199,6 +199,22 @@ describe("signWith", () => {
   );
 });
 
+describe("isSignedWith", () => {
+  it("refuses an RSA signature without the zero that it begins with", () => {
+    const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 1024 });
+    // One in some two hundred begins with a zero, and each is another one.
+    for (let tries = 0; tries < 20_000; tries++) {
+      const bytes = new Uint8Array(9);
+      const signature = signWith(privateKey, bytes);
+      if (signature[0] !== 0) continue;
+      expect(isSignedWith(publicKey, bytes, signature)).toBe(true);
+      expect(isSignedWith(publicKey, bytes, signature.subarray(1))).toBe(false);
+      return;
+    }
+    expect.fail("no signature began with a zero");
+  });
+});
+
 describe("readSigningKey", () => {
   it("refuses keys of kinds that sign nothing, and what is no key, with CERTIFICATE_INVALID", () => {
     const pem = generateKeyPairSync("x25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
