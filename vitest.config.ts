@@ -17,14 +17,16 @@ interface Suite {
   readonly timeout: number;
   /** Suites with sockets and processes run after the computing ones, which would distort their times. */
   readonly group: number;
+  /** Files at once; default 1. */
+  readonly workers?: number;
   readonly setup?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
 const suites: readonly Suite[] = [
-  { name: "unit", include: "test/unit/**/*.test.ts", timeout: 10_000, group: 0 },
-  { name: "fuzz", include: "test/fuzz/**/*.test.ts", timeout: 60_000, group: 0 },
-  { name: "sim", include: "test/sim/**/*.test.ts", timeout: 300_000, group: 0 },
+  { name: "unit", include: "test/unit/**/*.test.ts", timeout: 10_000, group: 0, workers: 2 },
+  { name: "fuzz", include: "test/fuzz/**/*.test.ts", timeout: 60_000, group: 0, workers: 2 },
+  { name: "sim", include: "test/sim/**/*.test.ts", timeout: 300_000, group: 0, workers: 2 },
   { name: "plugins", include: "plugins/*/test/**/*.test.ts", timeout: 20_000, group: 1 },
   // The same tests once more, of plugins in processes of their own.
   {
@@ -52,6 +54,7 @@ export default defineConfig({
         retry: 0,
         env: { NO_COLOR: "1", ...suite.env },
         sequence: { groupOrder: suite.group },
+        maxWorkers: suite.workers ?? 1,
         ...(suite.setup === undefined ? {} : { globalSetup: [suite.setup] }),
       },
     })),

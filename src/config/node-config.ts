@@ -38,6 +38,11 @@ export interface TlsConfig {
   readonly identity?: string;
 }
 
+export interface TransitConfig {
+  /** Of each neighbour; undefined: as much as it likes. */
+  readonly bytesPerSecond: number | undefined;
+}
+
 export interface MeshConfig {
   /** Signs certificates while it runs. Undefined: as `receptor mesh init` has said in the data folder. */
   readonly sign: boolean | undefined;
@@ -68,6 +73,9 @@ export interface NodeConfig {
   readonly peers: readonly string[];
   /** Allows listeners beyond loopback without a certificate. */
   readonly insecure: boolean;
+  /** Whether messages are sealed from end to end. Only with a certificate. */
+  readonly e2e: "required" | "preferred" | "off";
+  readonly transit: TransitConfig;
   readonly work: WorkConfig;
   readonly store: StoreConfig;
   /** Default "auto"; with a certificate: none. */
@@ -99,6 +107,8 @@ export const DEFAULTS: NodeConfig = freeze({
   listen: [DEFAULT_LISTEN],
   peers: [],
   insecure: false,
+  e2e: "required",
+  transit: { bytesPerSecond: undefined },
   work: { maxConcurrent: 8, queue: 1_000, retention: TIMES.retention },
   store: { maxBytes: 2 ** 30, maxMessages: 1_000_000, ttl: TIMES.timeToLive },
   plugins: "auto",

@@ -32,6 +32,10 @@ export interface NodeOptions {
   readonly peers?: readonly string[] | undefined;
   /** Allows listeners beyond loopback without a certificate. Default false. */
   readonly insecure?: boolean | undefined;
+  /** Whether messages are sealed from end to end, where this node has a certificate. Default "required". */
+  readonly e2e?: "required" | "preferred" | "off" | undefined;
+  /** What each neighbour may have this node carry, in bytes a second; default: as much as it likes. */
+  readonly transit?: { readonly bytesPerSecond?: SizeOption | undefined } | undefined;
   readonly work?:
     | { readonly maxConcurrent?: number | undefined; readonly queue?: number | undefined; readonly retention?: DurationOption | undefined }
     | undefined;

@@ -72,6 +72,8 @@ export function withDefaults(
     listen: [...(said.listen ?? (member === undefined ? DEFAULTS.listen : [DEFAULT_SECURE_LISTEN]))],
     peers: [...new Set(said.peers)],
     insecure: said.insecure ?? DEFAULTS.insecure,
+    e2e: said.e2e ?? DEFAULTS.e2e,
+    transit: { bytesPerSecond: said.transit?.bytesPerSecond },
     work: { ...DEFAULTS.work, ...defined(work) },
     store: { ...DEFAULTS.store, ...defined(store) },
     plugins,

@@ -97,6 +97,14 @@ const shared = {
   listen: z.array(url).max(64).meta({ description: "Where it listens; [] nowhere. Default tcp://127.0.0.1:8888." }),
   peers: z.array(url).max(256).meta({ description: "Whom it dials, for ever." }),
   insecure: z.boolean().meta({ description: "Allows listeners beyond loopback without a certificate." }),
+  e2e: z
+    .enum(["required", "preferred", "off"])
+    .meta({ description: "With a certificate: whether messages are sealed from end to end; default required." }),
+  transit: z.strictObject({
+    bytesPerSecond: size(65_536)
+      .optional()
+      .meta({ description: "What each neighbour may have this node carry, in a second; default as much as it likes." }),
+  }),
   work: z.strictObject({
     maxConcurrent: count(1, 100_000).optional().meta({ description: "Works that run at once; default 8." }),
     queue: count(0, 10_000_000).optional().meta({ description: "Works that wait; default 1000." }),

@@ -21,6 +21,8 @@ export const SETTINGS: readonly Setting[] = [
   { path: ["listen"], kind: "list", env: ["RECEPTOR_LISTEN"], flag: "listen" },
   { path: ["peers"], kind: "list", env: ["RECEPTOR_PEERS", "RECEPTOR_PEER"], flag: "peer" },
   { path: ["insecure"], kind: "boolean", env: ["RECEPTOR_INSECURE"], flag: "insecure" },
+  { path: ["e2e"], kind: "text", env: ["RECEPTOR_E2E"] },
+  { path: ["transit", "bytesPerSecond"], kind: "text", env: ["RECEPTOR_TRANSIT_BYTES_PER_SECOND"] },
   { path: ["work", "maxConcurrent"], kind: "count", env: ["RECEPTOR_MAX_WORK"], flag: "max-work" },
   { path: ["work", "queue"], kind: "count", env: ["RECEPTOR_WORK_QUEUE"] },
   { path: ["work", "retention"], kind: "text", env: ["RECEPTOR_WORK_RETENTION"] },

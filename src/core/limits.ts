@@ -38,6 +38,8 @@ export const LIMITS = {
   advertisement: 32 * KiB,
   /** The certificate that a node shows with it. */
   certificate: 4 * KiB,
+  /** What a frame says of the session that it is sealed under, certificate included. */
+  sessionOffer: 6 * KiB,
   /** Output bytes that wait on one link before what feeds it is paused. */
   linkQueueHigh: 1 * MiB,
   /** Output bytes that wait on one link before stream chunks and messages are dropped (and later sent again). */
@@ -46,7 +48,7 @@ export const LIMITS = {
   strangers: 64,
   strangersPerAddress: 8,
   directive: 256,
-  /** Durable messages that a destination remembers on disk, each for its time to live and 10 min. */
+  /** Durable messages that a destination remembers on disk, each for its time to live and 10 min; where messages are sealed 2 h 35 min. */
   journaled: 1_000_000,
   /** Responses kept after the sender has acknowledged them, per work and in all. */
   retainedPerWork: 1 * MiB,
@@ -62,6 +64,11 @@ export const TIMES = {
   stale: 15_000,
   timeToLive: 300_000,
   retention: 3_600_000,
+  /**
+   * For so long after its time to live a copy of a message may still come. What lies in the buffers of a process that stands still, or of a slow
+   * line, does not age; a node that waits with such a copy then gives it the whole time that it had left.
+   */
+  late: 600_000,
   redial: { initial: 250, factor: 1.6, maximum: 15_000 },
   /** Good service after which the redial backoff starts anew. */
   redialReset: 60_000,

@@ -8,6 +8,10 @@ export interface NodeHash {
   readonly low: number;
 }
 
+export function isSameHash(a: NodeHash, b: NodeHash): boolean {
+  return a.low === b.low && a.high === b.high;
+}
+
 const PRIME_LOW = 0x1b3;
 
 export function hashNodeId(id: string): NodeHash {

@@ -1,4 +1,4 @@
-import type { Instant } from "./instant.ts";
+import type { Instant, Millis } from "./instant.ts";
 
 /** Admits `rate` tokens a second on average and `burst` at once. */
 export class TokenBucket {
@@ -18,6 +18,13 @@ export class TokenBucket {
     if (this.#tokens < count) return false;
     this.#tokens -= count;
     return true;
+  }
+
+  /** Takes them also where there are fewer, which is owed. Returns for how many milliseconds. */
+  spend(now: Instant, count: number): Millis {
+    this.#refill(now);
+    this.#tokens -= count;
+    return this.#tokens >= 0 ? 0 : (-this.#tokens / this.#rate) * 1000;
   }
 
   /** When `count` tokens will be there. */

@@ -143,6 +143,7 @@ export class Answering {
   #probe(now: Instant, conversation: Conversation): void {
     const { down, peer, id, generation } = conversation;
     if (!down.outstanding || conversation.detached) return;
+    if (conversation.wait >= RESEND.first) this.#port.silent(peer.high, peer.low, conversation.wait / 2);
     if (this.#port.hasRoute(peer.high, peer.low)) {
       const nothing = { offset: down.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false };
       this.#frames.sendChunk(peer, id, nothing, FLAG.probe | FLAG.accepted, generation);

@@ -1,7 +1,7 @@
 import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
-import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
+import { hashNodeId, isSameHash, type NodeHash } from "../core/node-hash.ts";
 import { decodeAcknowledgements, readOffset } from "../wire/acknowledgement.ts";
 import { FLAG, FRAME, OFFSET, ROUTED_HEADER, readRoutedHeader, word } from "../wire/frame.ts";
 import { readMessageId } from "../wire/message-id.ts";
@@ -16,7 +16,7 @@ import { Origin } from "./origin.ts";
 import { Outbox } from "./outbox.ts";
 import { ParkQueue, type ParkLimits } from "./park-queue.ts";
 import type { Parked } from "./parked.ts";
-import type { DeliveryPort, DestinationEvents, DiskEvents, OriginEvents, ParkEvents } from "./ports.ts";
+import type { DeliveryPort, DestinationEvents, DiskEvents, Lateness, OriginEvents, ParkEvents } from "./ports.ts";
 import { Relay, sourceOf } from "./relay.ts";
 import { StoreClock } from "./store-clock.ts";
 
@@ -31,6 +31,9 @@ export interface DeliveryOptions {
   readonly park: ParkLimits;
   /** How long ended works are kept for a sender that comes back. */
   readonly retention: Millis;
+  readonly late: Lateness;
+  /** A node where a message waits may bind it to the life of its destination that it finds. Not where messages are sealed: then nobody but their origin can. */
+  readonly keepersBind: boolean;
   readonly randomBytes: RandomBytes;
   /** For callbacks of the store, which come at a time of their own. */
   readonly clock: () => Instant;
@@ -59,6 +62,7 @@ export class Delivery {
   readonly echo: Echo;
   readonly #onEchoReply: (id: MessageId, reply: EchoReply) => void;
   readonly #acks: AckQueue;
+  readonly #frames: Frames;
   readonly #storeClock: StoreClock;
   readonly #deletions: Deletions;
   readonly #outbox: Outbox;
@@ -68,6 +72,7 @@ export class Delivery {
     this.#self = hashNodeId(options.self);
     this.#clock = options.clock;
     const frames = new Frames(this.#self, port);
+    this.#frames = frames;
     this.#acks = new AckQueue(frames);
     this.#storeClock = new StoreClock(port);
     this.#deletions = new Deletions(port);
@@ -124,7 +129,7 @@ export class Delivery {
       case FRAME.ack: {
         const from = sourceOf(view, start);
         return decodeAcknowledgements(bytes, start, end, (ack) => {
-          if (ack.upward) this.origin.following.onAck(now, ack);
+          if (ack.upward) this.origin.following.onAck(now, ack, from);
           else this.destination.onAck(now, ack, from);
         });
       }
@@ -141,6 +146,11 @@ export class Delivery {
     this.destination.routesChanged(now);
     this.relay.routesChanged(now);
     this.drain();
+  }
+
+  /** Tells a node that what it said cannot be opened here: its session is not known. */
+  sayUnopened(to: NodeHash): void {
+    this.#frames.send({ kind: FRAME.unopened, to });
   }
 
   restarted(now: Instant, node: NodeId): void {
@@ -234,26 +244,30 @@ export class Delivery {
   #control(now: Instant, kind: number, bytes: Uint8Array, view: DataView, start: number, end: number): void {
     const id = readMessageId(bytes, start + OFFSET.id);
     const body = bytes.subarray(start + ROUTED_HEADER, end);
+    const from = sourceOf(view, start);
     switch (kind) {
       case FRAME.receipt:
-        return this.origin.onReceipt(now, id, decodeReceipt(body));
-      case FRAME.notice:
-        return this.origin.onNotice(now, id, decodeNotice(body));
+        return this.origin.onReceipt(now, id, decodeReceipt(body), from);
+      case FRAME.notice: {
+        const notice = decodeNotice(body);
+        // Each speaks for itself alone.
+        return isSameHash(hashNodeId(notice.node), from) ? this.origin.onNotice(now, id, notice) : undefined;
+      }
       case FRAME.reset:
-        if ((view.getUint8(start + OFFSET.flags) & FLAG.upward) === 0) return this.origin.onReset(id, decodeError(body));
-        return this.destination.onReset(now, id, decodeError(body), sourceOf(view, start));
+        if ((view.getUint8(start + OFFSET.flags) & FLAG.upward) === 0) return this.origin.onReset(id, decodeError(body), from);
+        return this.destination.onReset(now, id, decodeError(body), from);
       case FRAME.attach:
-        return this.destination.onAttach(id, sourceOf(view, start), body, this.origin.whereabouts(id));
+        return this.destination.onAttach(id, from, body, this.origin.whereabouts(id));
       case FRAME.echo:
-        return this.echo.answer(id, sourceOf(view, start), view.getUint8(start + OFFSET.hops) + 1);
+        return this.echo.answer(id, from, view.getUint8(start + OFFSET.hops) + 1);
       case FRAME.echoReply:
         return this.#onEchoReply(id, this.echo.read(body));
       case FRAME.confirm:
-        return this.destination.onConfirm(id);
+        return this.destination.onConfirm(id, from);
       case FRAME.custody: {
         const flags = view.getUint8(start + OFFSET.flags);
         const [asked, others] = [(flags & FLAG.probe) !== 0, (flags & FLAG.resent) !== 0];
-        return this.relay.onCustody(now, id, sourceOf(view, start), view.getUint32(start + OFFSET.auxiliary), asked, others);
+        return this.relay.onCustody(now, id, from, view.getUint32(start + OFFSET.auxiliary), asked, others);
       }
     }
   }

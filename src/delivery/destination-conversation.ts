@@ -1,5 +1,5 @@
 import type { MeshError } from "../core/errors.ts";
-import type { MessageId } from "../core/ids.ts";
+import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { NodeHash } from "../core/node-hash.ts";
@@ -17,7 +17,9 @@ export type DestinationPhase = "journaling" | "offered" | "refused" | "accepted"
 /** What the destination holds of one message. */
 export interface Conversation {
   readonly id: MessageId;
-  /** Who sent it, or attached last. */
+  readonly sender: NodeId;
+  readonly origin: NodeHash;
+  /** Its sender, or who attached last. */
   peer: NodeHash;
   readonly durable: boolean;
   readonly hold: boolean;
@@ -46,6 +48,7 @@ export interface Conversation {
 export function newConversation(
   facts: {
     id: MessageId;
+    sender: NodeId;
     peer: NodeHash;
     durable: boolean;
     hold: boolean;
@@ -59,6 +62,8 @@ export function newConversation(
   // Field by field, and without accessors: this runs for every message.
   const conversation: Conversation = {
     id: facts.id,
+    sender: facts.sender,
+    origin: facts.peer,
     peer: facts.peer,
     durable: facts.durable,
     hold: facts.hold,

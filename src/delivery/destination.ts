@@ -3,7 +3,7 @@ import { MeshError, toMeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { LIMITS, TIMES } from "../core/limits.ts";
-import { type NodeHash, RecentHash } from "../core/node-hash.ts";
+import { isSameHash, type NodeHash, RecentHash } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { Fields } from "../wire/check.ts";
 import { decode } from "../wire/codec.ts";
@@ -15,9 +15,9 @@ import { type Conversation, newConversation } from "./destination-conversation.t
 import { type Frames, RERUN } from "./frames.ts";
 import { Answering } from "./answering.ts";
 import { Journal, type Journaled } from "./journal.ts";
-import type { DeliveryPort, DestinationEvents, ResponseFacts } from "./ports.ts";
+import type { DeliveryPort, DestinationEvents, Lateness, ResponseFacts } from "./ports.ts";
 import { Retention } from "./retention.ts";
-import { SeenWindow, SLACK } from "./seen-window.ts";
+import { SeenWindow } from "./seen-window.ts";
 import type { Disk } from "./stored-records.ts";
 import type { StreamReceiver } from "./stream-receiver.ts";
 import { Nursery } from "./stream-sender.ts";
@@ -37,26 +37,38 @@ export interface DestinationRooms {
   readonly events: DestinationEvents;
 }
 
+export interface DestinationOptions {
+  readonly life: number;
+  readonly store: number;
+  readonly retention: Millis;
+  readonly late: Lateness;
+}
+
 /** The worker's end of every message that arrives here. SPEC.md has its states and rules. */
 export class Destination {
   readonly #acks: AckQueue;
   readonly #events: DestinationEvents;
   readonly #journal: Journal;
-  readonly #seen = new SeenWindow();
+  readonly #seen: SeenWindow;
   readonly #conversations = new Map<MessageId, Conversation>();
   readonly #retention: Retention;
   readonly #answering: Answering;
+  readonly #port: DeliveryPort;
   /** Until when each refusal is remembered. */
   readonly #refused = new Deadlines<MessageId>();
-  readonly #cancelledEarly = new Map<MessageId, Instant>();
+  readonly #cancelledEarly = new Map<MessageId, { readonly from: NodeHash; readonly until: Instant }>();
   readonly #nursery = new Nursery();
   readonly #senders = new RecentHash();
   readonly #life: number;
   readonly #store: number;
+  readonly #late: Millis;
 
-  constructor(options: { readonly life: number; readonly store: number; readonly retention: Millis }, rooms: DestinationRooms) {
+  constructor(options: DestinationOptions, rooms: DestinationRooms) {
+    this.#seen = new SeenWindow(options.late.seen);
+    this.#late = options.late.journal;
     this.#life = options.life;
     this.#store = options.store;
+    this.#port = rooms.port;
     this.#answering = new Answering(rooms.port, rooms.frames);
     this.#acks = rooms.acks;
     this.#events = rooms.events;
@@ -81,8 +93,12 @@ export class Destination {
   onMessage(now: Instant, id: MessageId, header: Readonly<RoutedHeader>, frame: Uint8Array, start: number, end: number): void {
     const peer = { high: header.sourceHigh, low: header.sourceLow };
     const known = this.#conversations.get(id);
+    // Ids are no secret, and another has used this one.
+    if (known !== undefined && !isSameHash(known.origin, peer))
+      return this.#answering.receipt(peer, id, { type: "refused", error: notYours() });
     if (known !== undefined) return this.#again(known);
-    if (this.#seen.has(id)) {
+    // The journal remembers for longer, as a later life of this node may have to.
+    if (this.#seen.has(id, peer) || this.#journal.has(id)) {
       return this.#answering.reset(peer, id, responsesGone());
     }
     const body = this.#read(peer, id, frame, start, end);
@@ -92,16 +108,16 @@ export class Destination {
     if (header.auxiliary !== life && !this.#events.isIdempotent(body.directive)) {
       return this.#answering.receipt(peer, id, { type: "stale", life, resent: (header.flags & FLAG.resent) !== 0 });
     }
-    if (!this.#seen.add(id, body.floor, now + header.ttl)) {
+    if (!this.#seen.add(id, body.floor, now + header.ttl, peer)) {
       return this.#answering.reset(peer, id, new MeshError("RESPONSES_GONE", "the work was ended by its sender before"));
     }
     const hold = (header.flags & FLAG.hold) !== 0;
     const streamed = (header.flags & FLAG.streamed) !== 0;
-    const until = now + header.ttl + SLACK;
-    const conversation = this.#open({ id, peer, durable, hold, frame: durable ? frame.slice(start, end) : undefined, until, streamed });
-    if (this.#cancelledEarly.delete(id))
-      return this.refuse(now, id, new MeshError("CANCELLED", "the sender cancelled it before it arrived"));
+    const until = now + header.ttl + this.#late;
     const { sender, directive, headers, deadline, payload } = body;
+    const kept = durable ? frame.slice(start, end) : undefined;
+    const conversation = this.#open({ id, sender, peer, durable, hold, frame: kept, until, streamed });
+    if (this.#wasCancelled(id, peer)) return this.refuse(now, id, new MeshError("CANCELLED", "the sender cancelled it before it arrived"));
     const request = { id, sender, directive, headers, deadline, payload, streamed, durable, hold };
     if (!durable) return this.#events.onRequest(request);
     if (this.#journal.size >= LIMITS.journaled) return this.refuse(now, id, journalFull(this.#journal.size));
@@ -193,6 +209,7 @@ export class Destination {
     const conversation = this.#conversations.get(id);
     const up = conversation?.up;
     if (conversation === undefined || up === undefined) return this.#unknown(chunk.from, id);
+    if (!isSameHash(conversation.origin, chunk.from)) return;
     const whole = up.whole;
     const fresh = up.receive(chunk.offset, chunk.bytes, chunk.fin);
     if (chunk.probe) {
@@ -221,13 +238,7 @@ export class Destination {
         return this.#answering.reset(from, ack.id, conversation.interrupted);
       return this.#again(conversation);
     }
-    if (
-      conversation.phase === "refused" ||
-      ack.generation !== conversation.generation ||
-      conversation.peer.high !== from.high ||
-      conversation.peer.low !== from.low
-    )
-      return;
+    if (conversation.phase === "refused" || ack.generation !== conversation.generation || !isSameHash(conversation.peer, from)) return;
     if (ack.detached) {
       conversation.detached = true;
       return;
@@ -243,6 +254,8 @@ export class Destination {
   onReset(now: Instant, id: MessageId, error: MeshError, from: NodeHash): void {
     const conversation = this.#conversations.get(id);
     if (conversation !== undefined) {
+      // Its sender may cancel it, and who follows it in its place.
+      if (!isSameHash(conversation.origin, from) && !isSameHash(conversation.peer, from)) return;
       if (conversation.phase === "journaling" || conversation.phase === "offered") return this.refuse(now, id, error);
       if (conversation.phase === "accepted") return this.#events.onCancel(id, error);
       if (conversation.interrupted !== undefined) return this.#answering.reset(from, id, conversation.interrupted);
@@ -250,13 +263,14 @@ export class Destination {
     }
     if (this.#cancelledEarly.size >= EARLY_CANCEL.most)
       for (const first of this.#cancelledEarly.keys()) if (this.#cancelledEarly.delete(first)) break;
-    this.#cancelledEarly.set(id, now + EARLY_CANCEL.life);
+    this.#cancelledEarly.set(id, { from, until: now + EARLY_CANCEL.life });
     this.#answering.reset(from, id, error);
   }
 
-  onConfirm(id: MessageId): void {
+  onConfirm(id: MessageId, from: NodeHash): void {
     const conversation = this.#conversations.get(id);
-    if (conversation?.hold === true && conversation.phase === "accepted") this.#events.onConfirm(id);
+    if (conversation?.hold === true && conversation.phase === "accepted" && isSameHash(conversation.origin, from))
+      this.#events.onConfirm(id);
   }
 
   /** Someone wants the responses from one on: the stream starts over for it. `elsewhere`: where this node sent the work, if it did. */
@@ -270,6 +284,8 @@ export class Destination {
         : new MeshError("UNKNOWN_WORK", "this node has no such work");
       return this.#answering.receipt(from, id, { type: "refused", error });
     }
+    if (!this.#events.mayFollow(this.#port.nodeOf(from.high, from.low), conversation.sender))
+      return this.#answering.receipt(from, id, { type: "refused", error: notYours() });
     if (conversation.error !== undefined) return this.#answering.receipt(from, id, { type: "refused", error: conversation.error });
     const serial = new Fields(decode(body), "a request to attach").integer("f", 1);
     const place = conversation.down.rewind(serial, conversation.responses + 1);
@@ -314,7 +330,7 @@ export class Destination {
   wake(now: Instant): void {
     this.#seen.wake(now);
     this.#journal.wake(now);
-    for (const [id, until] of this.#cancelledEarly) {
+    for (const [id, { until }] of this.#cancelledEarly) {
       if (until > now) break;
       this.#cancelledEarly.delete(id);
     }
@@ -348,9 +364,9 @@ export class Destination {
     const peer = { high: view.getUint32(16), low: view.getUint32(20) };
     const flags = view.getUint8(5);
     const streamed = (flags & FLAG.streamed) !== 0;
-    this.#seen.add(id, 0, now + Math.max(ttl, 0));
-    const until = now + Math.max(ttl, 0) + SLACK;
-    const conversation = this.#open({ id, peer, durable: true, hold: false, frame, until, streamed });
+    this.#seen.add(id, 0, now + Math.max(ttl, 0), peer);
+    const until = now + Math.max(ttl, 0) + this.#late;
+    const conversation = this.#open({ id, sender: body.sender, peer, durable: true, hold: false, frame, until, streamed });
     if (!ended && !streamed && this.#events.isIdempotent(body.directive)) {
       // Its responses may differ from those of the first run: they are another stream.
       conversation.generation = RERUN | (this.#life & ~RERUN & 0xffff);
@@ -378,6 +394,12 @@ export class Destination {
     this.#answering.again(conversation);
   }
 
+  /** Its sender took it back before it came. */
+  #wasCancelled(id: MessageId, sender: NodeHash): boolean {
+    const early = this.#cancelledEarly.get(id);
+    return early !== undefined && isSameHash(early.from, sender) && this.#cancelledEarly.delete(id);
+  }
+
   #keep(now: Instant, conversation: Conversation): void {
     for (const id of this.#retention.keep(now, conversation.id, conversation.down.held)) this.#drop(id);
   }
@@ -399,9 +421,13 @@ export class Destination {
   }
 
   #unknown(to: NodeHash, id: MessageId): void {
-    if (this.#seen.has(id)) return this.#answering.reset(to, id, responsesGone());
+    if (this.#seen.has(id, to)) return this.#answering.reset(to, id, responsesGone());
     this.#answering.reset(to, id, new MeshError("WORK_INTERRUPTED", "the worker restarted, or has forgotten the work"));
   }
+}
+
+function notYours(): MeshError {
+  return new MeshError("DENIED", "the work with this id is another node's");
 }
 
 function responsesGone(): MeshError {

@@ -75,6 +75,7 @@ export class Dispatch {
   /** Sends the message, or the request to attach, the best way that there is now. */
   dispatch(now: Instant, conversation: Conversation): void {
     const { to } = conversation;
+    this.heardNothing(conversation);
     if (conversation.phase === "attaching") {
       this.#frames.send(
         { kind: FRAME.attach, to, id: conversation.id, ttl: ttlField(conversation.expiresAt - now) },
@@ -132,6 +133,11 @@ export class Dispatch {
     return durable ? this.#port.storeOf(high, low) : this.#port.lifeOf(high, low);
   }
 
+  /** Its timer is due: was it one for an answer, and not one that a change of routes has set? */
+  heardNothing({ phase, wait, to }: Conversation): void {
+    if ((phase === "sent" || phase === "attaching") && wait > RESEND.first) this.#port.silent(to.high, to.low, wait / 2);
+  }
+
   /** Sets the timer for the next copy. */
   again(now: Instant, conversation: Conversation): void {
     this.#timers.set(conversation.id, Math.min(now + conversation.wait, Math.max(now, conversation.expiresAt + GRACE)));
@@ -171,7 +177,7 @@ export class Dispatch {
   /** Sends on a parked message of an earlier life of this node. If it was never sent before, it is bound now. */
   releaseOrphan(now: Instant, parked: Parked, frame: Uint8Array): void {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-    const bound = (view.getUint8(OFFSET.flags) & (FLAG.resent | FLAG.durable)) !== 0;
+    const bound = (view.getUint8(OFFSET.flags) & (FLAG.resent | FLAG.durable | FLAG.sealed)) !== 0;
     if (!bound) view.setUint32(OFFSET.auxiliary, this.lifeOf(false, parked.destination));
     if (!this.#port.transmit(frame, 0, frame.length)) this.#park.add(now, frame, 0, frame.length, () => undefined);
   }

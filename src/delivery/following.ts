@@ -2,6 +2,7 @@ import type { Deadlines } from "../core/deadlines.ts";
 import { MeshError } from "../core/errors.ts";
 import type { MessageId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
+import { isSameHash, type NodeHash } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { FLAG } from "../wire/frame.ts";
 import type { AckQueue } from "./ack-queue.ts";
@@ -70,6 +71,7 @@ export class Following {
       acks.add(now, { to: chunk.from, take: () => unknownReader(id, chunk.generation, chunk.offset) }, true);
       return;
     }
+    if (!isSameHash(conversation.to, chunk.from)) return;
     // Before it knows where its stream begins, a chunk can only be from the stream of an earlier follower.
     if (conversation.phase === "attaching") return;
     if (chunk.generation !== conversation.generation && !this.#followRerun(conversation, chunk.generation)) return;
@@ -88,10 +90,10 @@ export class Following {
     if (conversation.down.done) this.#rooms.forget(conversation);
   }
 
-  onAck(now: Instant, ack: Acknowledgement): void {
+  onAck(now: Instant, ack: Acknowledgement, from: NodeHash): void {
     const conversation = this.#rooms.live.get(ack.id);
     const up = conversation?.up;
-    if (conversation === undefined || up === undefined) return;
+    if (conversation === undefined || up === undefined || !isSameHash(conversation.to, from)) return;
     const before = up.acked;
     if (!up.acknowledge(ack.offset, ack.window, ack.done)) return;
     if (ack.probed) up.goBack();
@@ -122,6 +124,7 @@ export class Following {
     }
     timers.set(id, now + conversation.wait);
     if (up?.outstanding === true) {
+      if (conversation.wait >= RESEND.first) port.silent(to.high, to.low, conversation.wait / 2);
       const nothing = { offset: up.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false };
       frames.sendChunk(to, id, nothing, FLAG.upward | FLAG.probe, 0);
       conversation.wait = Math.min(RESEND.most, conversation.wait * 2);

@@ -52,6 +52,11 @@ export class Journal {
     return this.#kept.size;
   }
 
+  /** The message has been here. */
+  has(id: MessageId): boolean {
+    return this.#kept.has(id);
+  }
+
   remove(id: MessageId): void {
     this.#kept.delete(id);
     this.#until.delete(id);

@@ -138,7 +138,7 @@ const CIRCLES = 3;
 
 /** Counts a copy that failed on its way. Is the message over with it? Only where no other copy may have arrived, or arrive yet. */
 export function isOver(now: Instant, conversation: Conversation, { code }: MeshError): boolean {
-  if (conversation.cancelled !== undefined || code === "EXPIRED") return true;
+  if (conversation.cancelled !== undefined || (code === "EXPIRED" && now >= conversation.expiresAt)) return true;
   conversation.ended++;
   const circles = code === "HOP_LIMIT" && now < conversation.expiresAt;
   return conversation.ended >= (circles ? Math.max(CIRCLES, conversation.copies) : conversation.copies);

@@ -2,7 +2,7 @@ import { Deadlines } from "../core/deadlines.ts";
 import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
-import { hashNodeId } from "../core/node-hash.ts";
+import { hashNodeId, isSameHash, type NodeHash } from "../core/node-hash.ts";
 import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
 import { layMessage } from "../wire/message.ts";
 import { encodeError, type Notice, type Receipt } from "../wire/outcome.ts";
@@ -36,11 +36,19 @@ import { StreamReceiver } from "./stream-receiver.ts";
 import { StreamSender } from "./stream-sender.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
+export interface OriginOptions {
+  readonly self: NodeId;
+  readonly parks: boolean;
+  readonly retention: Millis;
+  readonly keepersBind: boolean;
+}
+
 /** The sender's end of every message that this node sends. SPEC.md has its states and rules. */
 export class Origin {
   /** The streams of what was accepted. */
   readonly following: Following;
   readonly #self: NodeId;
+  readonly #keepersBind: boolean;
   readonly #port: DeliveryPort;
   readonly #frames: Frames;
   readonly #acks: AckQueue;
@@ -54,8 +62,9 @@ export class Origin {
   readonly #left = new Whereabouts();
   #sending: Conversation | undefined;
 
-  constructor(options: { readonly self: NodeId; readonly parks: boolean; readonly retention: Millis }, rooms: OriginRooms) {
+  constructor(options: OriginOptions, rooms: OriginRooms) {
     this.#self = options.self;
+    this.#keepersBind = options.keepersBind;
     this.#port = rooms.port;
     this.#frames = rooms.frames;
     this.#acks = rooms.acks;
@@ -163,9 +172,9 @@ export class Origin {
     this.#forget(conversation);
   }
 
-  onReceipt(now: Instant, id: MessageId, receipt: Receipt): void {
+  onReceipt(now: Instant, id: MessageId, receipt: Receipt, from: NodeHash): void {
     const conversation = this.#live.get(id);
-    if (conversation === undefined) return;
+    if (conversation === undefined || !isSameHash(conversation.to, from)) return;
     switch (receipt.type) {
       case "accepted":
         return this.#accepted(now, conversation);
@@ -209,9 +218,9 @@ export class Origin {
   }
 
   /** The worker does not know the work, or ended it without a word. */
-  onReset(id: MessageId, error: MeshError): void {
+  onReset(id: MessageId, error: MeshError, from: NodeHash): void {
     const conversation = this.#live.get(id);
-    if (conversation === undefined) return;
+    if (conversation === undefined || !isSameHash(conversation.to, from)) return;
     // All that the worker had to say is here.
     if (conversation.down.whole) return this.#forget(conversation);
     const known = conversation.phase === "accepted" || error.code === "RESPONSES_GONE";
@@ -344,7 +353,7 @@ export class Origin {
   #lostElsewhere(now: Instant, conversation: Conversation, wait: Millis): void {
     conversation.custody = false;
     conversation.moved = true;
-    conversation.released = true;
+    conversation.released = this.#keepersBind;
     conversation.copies = Math.max(conversation.copies, 1);
     conversation.wait = RESEND.first;
     this.#timers.set(conversation.id, now + wait);
@@ -368,7 +377,7 @@ export class Origin {
   #stale(now: Instant, conversation: Conversation, receipt: { readonly life: number; readonly resent: boolean }): void {
     if (conversation.phase === "accepted" || conversation.phase === "attaching") return;
     // An answer to an older copy, which tells nothing new; or to another than the one that was left elsewhere, which is bound there.
-    if (receipt.life === conversation.bound || conversation.custody) return;
+    if (receipt.life === conversation.bound || (conversation.custody && this.#keepersBind)) return;
     const neverBegan = !conversation.released && (conversation.bound === 0 || (conversation.copies <= 1 && !receipt.resent));
     if (!neverBegan) {
       const message = `${conversation.node} restarted before it answered; whether the work had begun is not known`;
@@ -403,6 +412,7 @@ export class Origin {
   #dueCancelled(now: Instant, conversation: Conversation): void {
     if (now >= conversation.expiresAt + GRACE && !this.#port.hasRoute(conversation.to.high, conversation.to.low))
       return this.#fail(conversation, conversation.cancelled ?? expired(conversation));
+    if (conversation.wait > RESEND.first) this.#port.silent(conversation.to.high, conversation.to.low, conversation.wait / 2);
     this.#sendCancel(conversation);
     this.#out.again(now, conversation);
     if ((this.#timers.get(conversation.id) ?? now) <= now) this.#timers.set(conversation.id, now + conversation.wait);

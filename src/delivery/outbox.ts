@@ -2,7 +2,7 @@ import type { MeshError } from "../core/errors.ts";
 import { fromUtf8, utf8 } from "../core/bytes.ts";
 import { isNodeId, type MessageId, type NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
-import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
+import { hashNodeId, isSameHash, type NodeHash } from "../core/node-hash.ts";
 import { OFFSET } from "../wire/frame.ts";
 import { readMessage } from "../wire/message.ts";
 import { readMessageId } from "../wire/message-id.ts";
@@ -85,14 +85,10 @@ export class Outbox {
     if (id !== name) return "another message than its key says";
     const to = { high: view.getUint32(OFFSET.destination), low: view.getUint32(OFFSET.destination + 4) };
     const node = fromUtf8(value.subarray(FIXED, frameAt));
-    if (!isNodeId(node) || !isSame(hashNodeId(node), to)) return "for another node than it says";
+    if (!isNodeId(node) || !isSameHash(hashNodeId(node), to)) return "for another node than it says";
     const ttl = envelope.getFloat64(8) - this.#disk.clock.since(envelope.getFloat64(0), now);
     return Number.isFinite(ttl) ? { id, node, to, frame, expiresAt: now + ttl, directive: directiveOf(frame) } : "without a time to live";
   }
-}
-
-function isSame(a: NodeHash, b: NodeHash): boolean {
-  return a.high === b.high && a.low === b.low;
 }
 
 /** For the eyes of people: what cannot be read here is sent on all the same, and its destination says what is wrong. */

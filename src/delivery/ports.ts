@@ -4,6 +4,12 @@ import type { Millis } from "../core/instant.ts";
 import type { NodeHash } from "../core/node-hash.ts";
 import type { Content } from "../wire/record.ts";
 
+/** For how long after its time to live a copy of a message may still come: to this life of the node, and to a later one. */
+export interface Lateness {
+  readonly seen: Millis;
+  readonly journal: Millis;
+}
+
 /** An ordered map on a disk; the storage room's stores are such. Callbacks never run before the call returns. */
 export interface Records {
   /** Copies what it is given before it returns. */
@@ -28,6 +34,8 @@ export interface DeliveryPort {
   hasRoute(high: number, low: number): boolean;
   /** A route there has no room at the moment. */
   congested(high: number, low: number): boolean;
+  /** What was said to that node so long ago was not answered: what follows may go another way. */
+  silent(high: number, low: number, waited: Millis): void;
   /** The name of a node's present life; 0 where it is not known. */
   lifeOf(high: number, low: number): number;
   /** The name of a node's store; 0 where it is not known. */
@@ -77,6 +85,8 @@ export interface WorkRequest {
 export interface DestinationEvents {
   /** May the directive run again where it is not known whether it ran? */
   isIdempotent(directive: string): boolean;
+  /** May `asker` have the responses of what `sender` has sent? Undefined: a node that is not known here. */
+  mayFollow(asker: NodeId | undefined, sender: NodeId): boolean;
   /** Answered, now or later, by `accept` or `refuse`. */
   onRequest(request: WorkRequest): void;
   onConfirm(id: MessageId): void;

@@ -5,7 +5,7 @@ import { LIMITS } from "../core/limits.ts";
 import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
 import { readMessageId } from "../wire/message-id.ts";
 import { decodeError, encodeNotice, type Notice } from "../wire/outcome.ts";
-import { hashNodeId, type NodeHash, NodeHashMap } from "../core/node-hash.ts";
+import { hashNodeId, isSameHash, type NodeHash, NodeHashMap } from "../core/node-hash.ts";
 import { ROUTED_HEADER } from "../wire/frame.ts";
 import type { Echo } from "./echo.ts";
 import type { Frames } from "./frames.ts";
@@ -70,9 +70,12 @@ export class Relay {
   /** A parked message of another node leaves: bound to the destination's present life, if its origin left it to us. */
   release(now: Instant, parked: Parked, frame: Uint8Array): void {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-    const life = this.#port.lifeOf(parked.destination.high, parked.destination.low);
-    view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) & ~FLAG.custody);
-    if (parked.custody) view.setUint32(OFFSET.auxiliary, life);
+    const flags = view.getUint8(OFFSET.flags);
+    // What is sealed nobody but its origin can bind.
+    const sealed = (flags & FLAG.sealed) !== 0;
+    const life = sealed ? view.getUint32(OFFSET.auxiliary) : this.#port.lifeOf(parked.destination.high, parked.destination.low);
+    view.setUint8(OFFSET.flags, flags & ~FLAG.custody);
+    if (parked.custody && !sealed) view.setUint32(OFFSET.auxiliary, life);
     if (!this.#port.transmit(frame, 0, frame.length)) return this.#parkAgain(now, parked, frame);
     if (parked.custody) this.tell(parked.source, frame, 0, { type: "released", node: this.#self, life });
   }
@@ -105,7 +108,7 @@ export class Relay {
    */
   onCustody(now: Instant, id: MessageId, origin: NodeHash, life: number, asked: boolean, others: boolean): void {
     const parked = this.#park.find(id);
-    const missing = parked === undefined || parked.source.high !== origin.high || parked.source.low !== origin.low;
+    const missing = parked === undefined || !isSameHash(parked.source, origin);
     // What was said to an earlier life does not hold, nor of a message that was sent again since.
     const refused = !others && (parked?.resent === true || (life !== 0 && life !== this.#life));
     if (missing || refused) {
@@ -149,7 +152,7 @@ export class Relay {
       return this.tell(origin, bytes, start, { type: "failed", node: this.#self, error });
     }
     // One of this node's own on a roundabout way: it has been sent and is bound, whatever becomes of its sender meanwhile.
-    if (origin.high === this.#hash.high && origin.low === this.#hash.low) {
+    if (isSameHash(origin, this.#hash) && (view.getUint8(start + OFFSET.flags) & FLAG.sealed) === 0) {
       const at = start + OFFSET.flags;
       view.setUint8(at, view.getUint8(at) | FLAG.resent);
     }
@@ -182,8 +185,11 @@ export class Relay {
     const parked = this.#park.find(readMessageId(bytes, start + OFFSET.id));
     if (parked === undefined || (view.getUint8(start + OFFSET.flags) & FLAG.upward) === 0) return;
     const origin = sourceOf(view, start);
-    if (parked.source.high !== origin.high || parked.source.low !== origin.low) return;
-    const error = decodeError(bytes.subarray(start + ROUTED_HEADER, end));
+    if (!isSameHash(parked.source, origin)) return;
+    const sealed = (view.getUint8(start + OFFSET.flags) & FLAG.sealed) !== 0;
+    const error = sealed
+      ? new MeshError("CANCELLED", `its sender took the message back from ${this.#self}, where it waited`)
+      : decodeError(bytes.subarray(start + ROUTED_HEADER, end));
     this.#park.remove(parked.id);
     this.tell(origin, bytes, start, { type: "failed", node: this.#self, error });
   }

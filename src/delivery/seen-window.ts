@@ -1,18 +1,20 @@
 import { Deadlines } from "../core/deadlines.ts";
 import type { MessageId } from "../core/ids.ts";
-import type { Instant } from "../core/instant.ts";
+import type { Instant, Millis } from "../core/instant.ts";
+import { TIMES } from "../core/limits.ts";
+import { isSameHash, type NodeHash } from "../core/node-hash.ts";
 import { counterOf, laneOf } from "./message-ids.ts";
 
 const LANES = 65_536;
 const SPAN = 1 << 17;
-/**
- * For how long after its time to live a copy of a message may still come, in milliseconds. What lies in the buffers of a process that
- * stands still, or of a slow line, does not age; a node that waits with such a copy then gives it the whole time that it had left.
- */
-export const SLACK = 600_000;
+/** So far the end of a lane may be behind what it should be, which spares setting it for each message. */
+const COARSE: Millis = 60_000;
 
+/** One lane of one sender. */
 interface Seen {
   readonly key: string;
+  /** Who sends under it; undefined where that is not known. */
+  readonly owner: NodeHash | undefined;
   floor: number;
   readonly counters: Set<number>;
 }
@@ -20,17 +22,24 @@ interface Seen {
 /**
  * Which messages have arrived here before. What lies below a lane's floor is known to be over; above it each counter is remembered,
  * until the last message of the lane could no longer be sent again. At most 65,536 lanes; the one that is over first makes room.
+ * Ids are no secret: where two nodes send under one lane each has its own, so that nobody can use up the ids of another.
  */
 export class SeenWindow {
-  readonly #lanes = new Map<string, Seen>();
-  readonly #until = new Deadlines<string>();
+  readonly #lanes = new Map<string, Seen[]>();
+  readonly #until = new Deadlines<Seen>();
+  readonly #late: Millis;
   #last: Seen | undefined;
 
-  /** Remembers the id. `false`: it was here before, or is over. `until`: when no copy can arrive any more. */
-  add(id: MessageId, floor: number, until: Instant): boolean {
-    const lane = this.#laneOf(id);
-    const { key } = lane;
-    if (until > (this.#until.get(key) ?? -Infinity)) this.#until.set(key, until + SLACK);
+  /** `late`: for how long after its time to live a copy may still come. */
+  constructor(late: Millis = TIMES.late) {
+    this.#late = late;
+  }
+
+  /** Remembers the id of a message of `sender`. `false`: it was here before, or is over. `until`: when its time to live ends. */
+  add(id: MessageId, floor: number, until: Instant, sender?: NodeHash): boolean {
+    const lane = this.#laneOf(id, sender);
+    const end = until + this.#late;
+    if (end > (this.#until.get(lane) ?? -Infinity)) this.#until.set(lane, end + COARSE);
     this.#raise(lane, floor);
     const counter = counterOf(id);
     if (counter < lane.floor || counter >= lane.floor + SPAN || lane.counters.has(counter)) return false;
@@ -38,16 +47,14 @@ export class SeenWindow {
     return true;
   }
 
-  has(id: MessageId): boolean {
-    const lane = this.#find(id);
-    if (lane === undefined) return false;
+  /** Whether a message with this id was here, or is over: of `sender`, or of whomever it was where it is not known; without one, of anybody. */
+  has(id: MessageId, sender?: NodeHash): boolean {
     const counter = counterOf(id);
-    return counter < lane.floor || lane.counters.has(counter);
-  }
-
-  /** Forgets an id, so that another copy counts as new. */
-  forget(id: MessageId): void {
-    this.#find(id)?.counters.delete(counterOf(id));
+    const lanes = this.#lanes.get(laneOf(id));
+    if (lanes === undefined) return false;
+    for (const lane of lanes)
+      if ((sender === undefined || lane.owner === undefined || isSame(lane.owner, sender)) && covers(lane, counter)) return true;
+    return false;
   }
 
   nextWake(): Instant | undefined {
@@ -55,37 +62,36 @@ export class SeenWindow {
   }
 
   wake(now: Instant): void {
-    for (let key = this.#until.take(now); key !== undefined; key = this.#until.take(now)) this.#drop(key);
+    for (let lane = this.#until.take(now); lane !== undefined; lane = this.#until.take(now)) this.#drop(lane);
   }
 
   /** Messages of one lane come in a row. */
-  #find(id: MessageId): Seen | undefined {
-    if (this.#last !== undefined && id.startsWith(this.#last.key)) return this.#last;
-    const lane = this.#lanes.get(laneOf(id));
-    if (lane !== undefined) this.#last = lane;
-    return lane;
-  }
-
-  #laneOf(id: MessageId): Seen {
-    let lane = this.#find(id);
+  #laneOf(id: MessageId, owner: NodeHash | undefined): Seen {
+    const last = this.#last;
+    if (last !== undefined && id.startsWith(last.key) && isSame(last.owner, owner)) return last;
+    const key = laneOf(id);
+    let lane = this.#lanes.get(key)?.find((each) => isSame(each.owner, owner));
     if (lane === undefined) {
-      if (this.#lanes.size >= LANES) this.#dropSoonest();
-      const key = laneOf(id);
-      lane = { key, floor: 0, counters: new Set() };
-      this.#lanes.set(key, lane);
-      this.#last = lane;
+      if (this.#until.size >= LANES) this.#dropSoonest();
+      lane = { key, owner, floor: 0, counters: new Set() };
+      const lanes = this.#lanes.get(key);
+      if (lanes === undefined) this.#lanes.set(key, [lane]);
+      else lanes.push(lane);
     }
+    this.#last = lane;
     return lane;
   }
 
   #dropSoonest(): void {
-    const key = this.#until.take(Infinity);
-    if (key !== undefined) this.#drop(key);
+    const lane = this.#until.take(Infinity);
+    if (lane !== undefined) this.#drop(lane);
   }
 
-  #drop(key: string): void {
-    this.#lanes.delete(key);
-    if (this.#last?.key === key) this.#last = undefined;
+  #drop(lane: Seen): void {
+    const lanes = this.#lanes.get(lane.key);
+    if (lanes === undefined || lanes.length <= 1) this.#lanes.delete(lane.key);
+    else lanes.splice(lanes.indexOf(lane), 1);
+    if (this.#last === lane) this.#last = undefined;
   }
 
   #raise(lane: Seen, floor: number): void {
@@ -97,4 +103,12 @@ export class SeenWindow {
     }
     lane.floor = floor;
   }
+}
+
+function covers(lane: Seen, counter: number): boolean {
+  return counter < lane.floor || lane.counters.has(counter);
+}
+
+function isSame(a: NodeHash | undefined, b: NodeHash | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : isSameHash(a, b);
 }

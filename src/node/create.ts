@@ -7,6 +7,7 @@ import type { Logger } from "../core/log.ts";
 import { ResourceStack } from "../core/resources.ts";
 import { readCertificate } from "../identity/certificate.ts";
 import { ownerOf, shortLivedId } from "../identity/names.ts";
+import { NodeCiphers } from "../identity/ciphers.ts";
 import { openSealingKey } from "../identity/sealing-key.ts";
 import { Signatory } from "../identity/signatory.ts";
 import type { PluginDefinition } from "../plugin/definition.ts";
@@ -41,7 +42,7 @@ import { realEnvironment } from "./real-environment.ts";
 import { checkOwnNames, checkPeer, openSecurity, plainWarnings, type Security } from "./security.ts";
 import { Sender } from "./sender.ts";
 import { NodeSignatures } from "./signatures.ts";
-import { StrangerLog } from "./stranger-log.ts";
+import { CrowdLog, STRANGERS, UNOPENED } from "./crowd-log.ts";
 import { VERSION } from "./version.ts";
 import { Worker } from "./worker.ts";
 
@@ -141,7 +142,10 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   const denials = denialsOf(config, security, log, {
     links: () => engine.links.list(),
     close: (link, reason) => engine.links.close(link.id, reason),
-    forget: (revoked) => engine.step({ type: "forget", node: revoked }),
+    forget: (revoked) => {
+      engine.step({ type: "forget", node: revoked });
+      engine.judgeAnew();
+    },
     signs: () => certificates.advertised.length > 0,
     wallClock: Date.now,
   });
@@ -176,6 +180,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
         throw error;
       }
     },
+    mayFollow: (asker, from) => security.node === undefined || (asker !== undefined && [ownerOf(from), id].includes(ownerOf(asker))),
     onLoad: (running, queued) => load.set(running, queued),
     onAccepted: (work, directive, peer) => {
       metrics.counts.messagesAccepted++;
@@ -191,8 +196,10 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     },
     onWarning: (message, error) => log.warn({ code: error.code, ...error.data }, message),
   });
-  const strangers = new StrangerLog(log);
+  const strangers = new CrowdLog(log, STRANGERS);
   resources.defer(() => strangers.close());
+  const unopened = new CrowdLog(log, UNOPENED);
+  resources.defer(() => unopened.close());
   const engine: Engine = new Engine(
     {
       id,
@@ -205,7 +212,9 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
       ephemeral,
       store: { maxMessages: config.store.maxMessages, maxBytes: config.store.maxBytes },
       retention: config.work.retention,
+      transit: config.transit.bytesPerSecond,
       signatures,
+      sealing: signatory && sealing && { mode: config.e2e, ciphers: new NodeCiphers(signatory, sealing), sealingKey: sealing.shown },
     },
     env,
     {
@@ -215,6 +224,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
         changes,
         metrics,
         strangers,
+        unopened,
         fatal,
         peerFailed: (url, error) => {
           extra.onPeerFailed?.(url, error);

@@ -7,14 +7,15 @@ import type { Changes } from "./changes.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Engine, EngineEvents } from "./engine.ts";
 import type { Node } from "./mesh-node.ts";
-import type { StrangerLog } from "./stranger-log.ts";
+import type { CrowdLog } from "./crowd-log.ts";
 
 export interface EventSources {
   readonly log: Logger;
   readonly events: Emitter<MeshEvent>;
   readonly changes: Changes;
   readonly metrics: Metrics;
-  readonly strangers: StrangerLog;
+  readonly strangers: CrowdLog;
+  readonly unopened: CrowdLog;
   readonly fatal: (error: MeshError) => void;
   readonly peerFailed: (url: string, error: MeshError) => void;
   readonly engine: () => Engine;
@@ -31,6 +32,7 @@ export function engineEvents({
   changes,
   metrics,
   strangers,
+  unopened,
   fatal,
   peerFailed,
   engine,
@@ -84,6 +86,10 @@ export function engineEvents({
     onTurnedAway: () => {
       metrics.counts.linksRefused++;
       strangers.add("NO_ROOM", {});
+    },
+    onUnopened: (why, source) => {
+      metrics.unopened.add(why);
+      unopened.add(why, { peer: source });
     },
     onBadBody: (error) => metrics.protocolErrors.add(error.code),
     onWarning: (message, error) => {

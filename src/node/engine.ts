@@ -4,17 +4,22 @@ import type { EchoFacts, EchoReply } from "../delivery/echo.ts";
 import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant } from "../core/instant.ts";
+import { TIMES } from "../core/limits.ts";
 import { hashNodeId, type NodeHash } from "../core/node-hash.ts";
 import { Routing } from "../routing/machine.ts";
 import type { LocalChange, RoutingEffect, RoutingInput } from "../routing/types.ts";
+import { REMEMBERED } from "../sealing/session.ts";
+import type { FrameView, Sealing, Unopened } from "../sealing/sealing.ts";
 import { FRAME, OFFSET, word } from "../wire/frame.ts";
 import type { Pipe } from "../transports/transport.ts";
 import { Agenda, type Wakeable } from "./agenda.ts";
 import type { Environment } from "./environment.ts";
+import { asks, createSealing, isSealed } from "./end-to-end.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import type { Link } from "./link.ts";
 import { Links } from "./links.ts";
 import { Loopback } from "./loopback.ts";
+import { Transit } from "./transit.ts";
 
 /** What the engine tells the program around it. */
 export interface EngineEvents {
@@ -32,6 +37,8 @@ export interface EngineEvents {
   onLost(kind: RecordKind, count: number, why: string): void;
   /** A configured peer could not be reached, or refused. */
   onPeerFailed(url: string, error: MeshError): void;
+  /** A frame for this node was not taken: it is not sealed as it must be. */
+  onUnopened(why: Unopened, source: NodeId | undefined): void;
   /** This node ended a session: it never came up, or the peer did what it may not. */
   onCutOff(link: Link, reason: MeshError): void;
   /** A connection was closed at once, as too many have not shown who they are. */
@@ -94,6 +101,8 @@ export class Engine {
   readonly #life: number;
   readonly #store: number;
   readonly #loopback: Loopback;
+  readonly #sealing: Sealing | undefined;
+  readonly #transit: Transit | undefined;
   readonly #routingPart: Wakeable;
   readonly #deliveryPart: Wakeable;
   #flushDue = false;
@@ -127,6 +136,12 @@ export class Engine {
       onTurnedAway: () => handlers.events.onTurnedAway(),
       markDirty: () => this.#schedule(),
     });
+    this.#transit = options.transit === undefined ? undefined : new Transit(options.transit);
+    this.#sealing = createSealing(options, env, {
+      routing: this.routing,
+      onUnopened: (why, source) => handlers.events.onUnopened(why, source),
+      onUnknownSession: (to) => this.delivery.sayUnopened(to),
+    });
     this.delivery = new Delivery(
       {
         self: options.id,
@@ -137,6 +152,8 @@ export class Engine {
         retention: options.retention,
         randomBytes: (count) => env.randomBytes(count),
         clock: () => env.now(),
+        keepersBind: this.#sealing === undefined,
+        late: this.#sealing === undefined ? { seen: TIMES.late, journal: TIMES.late } : REMEMBERED,
       },
       this.#port(),
       {
@@ -212,9 +229,10 @@ export class Engine {
       records: this.#env.store,
       wallClock: () => this.#env.wallClock(),
       transmit: (frame, start, end) => this.#transmit(frame, start, end),
-      handOver: (frame) => this.links.firstUp()?.session.sendRouted(frame, 0, frame.length) ?? false,
+      handOver: (frame) => this.#leave(frame, 0, frame.length, this.links.firstUp()),
       hasRoute: (high, low) => this.#isSelf(high, low) || this.routing.nextHop(high, low) !== undefined,
-      congested: (high, low) => this.#linkTo(high, low)?.session.congested ?? false,
+      congested: (high, low) => this.#ownWayTo(high, low)?.session.congested ?? false,
+      silent: (high, low, waited) => this.routing.detours.silent(this.#env.now(), high, low, waited),
       lifeOf: (high, low) => (this.#isSelf(high, low) ? this.#life : this.#bootOf(high, low, lifeOf)),
       storeOf: (high, low) => (this.#isSelf(high, low) ? this.#store : this.#bootOf(high, low, storeOf)),
       nodeOf: (high, low) => this.routing.idOf(high, low),
@@ -245,7 +263,36 @@ export class Engine {
       this.#schedule();
       return true;
     }
-    return this.#linkTo(high, low)?.session.sendRouted(frame, start, end) ?? false;
+    return this.#leave(frame, start, end, this.#begins(frame, start) ? this.#ownWayTo(high, low) : this.#linkTo(high, low));
+  }
+
+  /** Whether the frame is one that this node says now, and not one that it carries, or that has come back to it. */
+  #begins(frame: Uint8Array, start: number): boolean {
+    const isOwn = this.#isSelf(word(frame, start + OFFSET.source), word(frame, start + OFFSET.source + 4));
+    return isOwn && frame[start + OFFSET.hops] === 0;
+  }
+
+  #ownWayTo(high: number, low: number): Link | undefined {
+    const id = this.routing.detours.next(this.#env.now(), high, low);
+    return id === undefined ? undefined : this.links.get(id);
+  }
+
+  /** What this node says to another leaves sealed; what it carries for others is theirs. */
+  #leave(frame: Uint8Array, start: number, end: number, link: Link | undefined): boolean {
+    if (link === undefined) return false;
+    if (this.#sealing === undefined || isSealed(frame, start) || !this.#isOwn(frame, start))
+      return link.session.sendRouted(frame, start, end);
+    const sealed = this.#sealing.seal(this.#env.now(), frame, start, end);
+    return sealed !== undefined && link.session.sendRouted(sealed.bytes, sealed.start, sealed.end);
+  }
+
+  /** A frame that says that it is of this node. */
+  #isOwn(frame: Uint8Array, start: number): boolean {
+    return this.#isSelf(word(frame, start + OFFSET.source), word(frame, start + OFFSET.source + 4));
+  }
+
+  get #seals(): boolean {
+    return this.#sealing !== undefined && this.#sealing.mode !== "off";
   }
 
   #routed(now: Instant, link: Link, bytes: Uint8Array, view: DataView, start: number, end: number): void {
@@ -253,14 +300,27 @@ export class Engine {
     this.counts.bytesIn += end - start;
     const high = view.getUint32(start + OFFSET.destination);
     const low = view.getUint32(start + OFFSET.destination + 4);
-    if (this.#isSelf(high, low)) {
-      // What this node says to itself never leaves it: somebody pretends to be it.
-      if (this.#isSelf(view.getUint32(start + OFFSET.source), view.getUint32(start + OFFSET.source + 4))) return this.#impostor(link);
-      return this.#receive(now, bytes, view, start, end);
-    }
+    const here = this.#isSelf(high, low);
+    // What this node says to itself never leaves it, and what it says to others never unsealed: somebody pretends to be it.
+    if ((here || this.#seals) && this.#isOwn(bytes, start) && (here || !isSealed(bytes, start))) return this.#impostor(link);
+    if (here) return this.#arrived(now, link, { bytes, view, start, end });
     this.#receive(now, bytes, view, start, end);
+    if (this.#transit?.carried(now, link, end - start) === true) this.agenda.touch(this.#transit);
     const onward = this.#linkTo(high, low);
     if (onward?.session.congested === true) this.links.holdInput(link, onward);
+  }
+
+  /** A frame for this node has come to the end of its way. */
+  #arrived(now: Instant, link: Link, frame: FrameView): void {
+    try {
+      const opened = this.#sealing === undefined ? frame : this.#sealing.open(now, link.rates, frame);
+      if (opened === undefined) return;
+      const source = opened.start + OFFSET.source;
+      this.routing.detours.heard(now, opened.view.getUint32(source), opened.view.getUint32(source + 4), link.id, asks(opened));
+      this.#receive(now, opened.bytes, opened.view, opened.start, opened.end);
+    } catch (error) {
+      this.#badBody(error);
+    }
   }
 
   #impostor({ peer }: Link): void {
@@ -272,12 +332,16 @@ export class Engine {
     try {
       this.delivery.receive(now, bytes, view, start, end);
     } catch (error) {
-      // The body was written by a node far away: nothing against the link that it came by.
-      this.counts.badBodies++;
-      if (isMeshError(error)) this.#handlers.events.onBadBody(error);
-      else this.#handlers.events.onWarning("a frame could not be handled", toMeshError(error));
+      this.#badBody(error);
     }
     this.#schedule();
+  }
+
+  /** It was written by a node far away: nothing against the link that it came by. */
+  #badBody(error: unknown): void {
+    this.counts.badBodies++;
+    if (isMeshError(error)) this.#handlers.events.onBadBody(error);
+    else this.#handlers.events.onWarning("a frame could not be handled", toMeshError(error));
   }
 
   #guarded(link: Link, body: Uint8Array): void {
@@ -289,6 +353,7 @@ export class Engine {
   }
 
   #linkDown(link: Link, reason: MeshError | undefined): void {
+    this.#transit?.forget(link);
     this.step({ type: "link-down", link: link.id });
     if (link.adjacent) this.#handlers.events.onLink("link-down", link, reason);
   }
@@ -317,8 +382,10 @@ export class Engine {
         return events.onRoutes();
       case "node-up":
       case "node-down":
+        this.#renew(effect.node);
         return events.onNode(effect.type, effect.node);
       case "restarted":
+        this.#renew(effect.node);
         return this.delivery.restarted(this.#env.now(), effect.node);
       case "duplicate":
         return events.onFatal(
@@ -332,6 +399,17 @@ export class Engine {
         if (effect.reason === "forged") this.counts.forgedAdvertisements++;
         return;
     }
+  }
+
+  /** What was agreed with another life of that node does not hold any more. */
+  #renew(node: NodeId): void {
+    const { high, low } = hashNodeId(node);
+    this.#sealing?.sending.forget(high, low);
+  }
+
+  /** Certificates were revoked, or authorities changed: whoever says something is judged anew. */
+  judgeAnew(): void {
+    this.#sealing?.receiving.clear();
   }
 
   #schedule(): void {

@@ -1,4 +1,5 @@
 import type { NodeId } from "../core/ids.ts";
+import type { SessionRates } from "../sealing/sealing.ts";
 import type { LinkSession } from "../link/session.ts";
 import type { Pipe } from "../transports/transport.ts";
 import type { Peer } from "./peer.ts";
@@ -18,6 +19,8 @@ export interface Link {
   ephemeral: boolean;
   /** It is in the table of links; a session that was refused never is. */
   up: boolean;
+  /** What comes by it may make this node spend so much on sessions that it does not know. */
+  readonly rates: SessionRates;
   /** Routing has exchanged what each side knew: it carries traffic. */
   adjacent: boolean;
 }

@@ -12,6 +12,8 @@ import type { Pipe } from "../transports/transport.ts";
 import type { Agenda } from "./agenda.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import type { Environment } from "./environment.ts";
+import { TokenBucket } from "../core/token-bucket.ts";
+import type { SessionRates } from "../sealing/sealing.ts";
 import type { Link } from "./link.ts";
 import { mayCallItself } from "../identity/names.ts";
 import { Peer } from "./peer.ts";
@@ -193,6 +195,7 @@ export class Links {
       peer: NOBODY,
       ephemeral: false,
       up: false,
+      rates: sessionRates(),
       adjacent: false,
     };
     this.#links.set(link.id, link);
@@ -340,4 +343,9 @@ function explained(link: Link, reason: MeshError): MeshError {
 /** Whether this node dialled the peer, or saw its certificate: what anybody may say who dials in is no reason to leave the mesh. */
 function isChosen(link: Link): boolean {
   return link.direction === "out" || link.pipe.certified !== undefined;
+}
+
+/** Of sessions that are begun at another node and come by one link: what a mesh of a thousand nodes needs after a restart, and too few to fill what is remembered. */
+function sessionRates(): SessionRates {
+  return { begin: new TokenBucket(25, 1_000), answer: new TokenBucket(20, 100) };
 }

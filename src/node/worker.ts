@@ -24,6 +24,8 @@ export interface WorkerOptions {
   readonly host: PluginHost;
   /** Throws DENIED where the sender may not ask for it. */
   admit(sender: NodeId, directive: string): void;
+  /** May the one have the responses of what the other has sent? */
+  mayFollow(asker: NodeId | undefined, sender: NodeId): boolean;
   /** Tells the mesh how much work there is here. */
   onLoad(running: number, queued: number): void;
   onAccepted(id: MessageId, directive: string, peer: NodeId): void;
@@ -91,6 +93,7 @@ export class Worker implements Wakeable {
   events(): DestinationEvents {
     return {
       isIdempotent: (directive) => this.#isIdempotent(directive),
+      mayFollow: (asker, from) => this.#options.mayFollow(asker, from),
       onRequest: (request) => this.#request(request),
       onConfirm: (id) => this.#step({ type: "confirm", id }),
       onCancel: (id, error) => this.#step({ type: "cancel", id, error }),

@@ -10,6 +10,7 @@ import { FRAME } from "../wire/frame.ts";
 import { AdvertisedLinkChoice } from "./advertised-links.ts";
 import { Database } from "./database.ts";
 import { Debounce } from "./debounce.ts";
+import { Detours } from "./detours.ts";
 import { Exchange } from "./exchange.ts";
 import { Flood } from "./flood.ts";
 import { Groups } from "./groups.ts";
@@ -41,6 +42,8 @@ export class Routing implements Machine<RoutingInput, RoutingEffect> {
   readonly #intake: Intake;
   readonly #groups: Groups;
   readonly #choice: AdvertisedLinkChoice;
+  /** Ways of this node's own frames round neighbours that swallow them. */
+  readonly detours: Detours;
   /** Links whose exchange is under way. */
   readonly #joining = new Set<Link>();
   #effects: RoutingEffect[] = [];
@@ -53,6 +56,7 @@ export class Routing implements Machine<RoutingInput, RoutingEffect> {
     this.#own = new OwnNode(options, self, database, emit);
     this.#flood = new Flood(database, this.#links, emit);
     this.#groups = new Groups(database);
+    this.detours = new Detours(database, this.#links, self);
     this.#choice = new AdvertisedLinkChoice(database, this.#links, self);
     this.#intake = new Intake({
       database,

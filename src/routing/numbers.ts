@@ -61,6 +61,9 @@ export const ROUTING = {
   /** Nodes that all these runs together may walk over, a second and at once: under a storm the table just follows the map. */
   betterRate: 1_000,
   betterNodes: 20_000,
+  /** R12: for so long what is not answered is sent round its next hop, and to so many nodes at once. */
+  detour: 60_000,
+  detours: 10_000,
   /** R4 */
   recentBoots: 16,
   duplicateWindow: 30_000,

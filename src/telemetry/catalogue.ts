@@ -6,7 +6,7 @@ export type MetricSource =
   | { readonly from: "counts"; readonly label: string; readonly fields: Readonly<Record<string, CountName>> }
   | { readonly from: "gauge"; readonly field: GaugeName }
   | { readonly from: "gauges"; readonly label: string; readonly fields: Readonly<Record<string, GaugeName>> }
-  | { readonly from: "protocolErrors"; readonly label: string }
+  | { readonly from: "protocolErrors" | "unopened"; readonly label: string }
   | { readonly from: "eventLoop"; readonly label: string }
   | { readonly from: "info"; readonly labels: readonly string[] }
   | { readonly from: "routeRecompute"; readonly buckets: readonly number[] };
@@ -81,6 +81,12 @@ export const METRICS: readonly MetricDefinition[] = [
     type: "counter",
     help: "What peers sent against the protocol, by error code",
     source: { from: "protocolErrors", label: "code" },
+  },
+  {
+    name: "receptor_unopened_frames_total",
+    type: "counter",
+    help: "Frames for this node that were not taken, since they are not sealed as they must be",
+    source: { from: "unopened", label: "reason" },
   },
 
   gauges("receptor_nodes", "Other nodes of the mesh", "state", { known: "nodesKnown", reachable: "nodesReachable" }),

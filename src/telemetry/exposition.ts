@@ -30,6 +30,7 @@ interface Counted {
   readonly counts: Counts;
   readonly gauges: Gauges;
   readonly protocolErrors: Tally<string>;
+  readonly unopened: Tally<string>;
 }
 
 /** A registry of its own for one node, whose metrics read `counted` when they are asked. */
@@ -58,7 +59,7 @@ export async function createExposition(counted: Counted, options: MetricsOptions
 
 type Collected = Exclude<MetricSource, { readonly from: "routeRecompute" | "eventLoop" }>;
 
-function samples({ counts, gauges, protocolErrors }: Counted, options: MetricsOptions, source: Collected): readonly Sample[] {
+function samples({ counts, gauges, protocolErrors, unopened }: Counted, options: MetricsOptions, source: Collected): readonly Sample[] {
   switch (source.from) {
     case "count":
       return [{ labels: {}, value: counts[source.field] }];
@@ -69,7 +70,10 @@ function samples({ counts, gauges, protocolErrors }: Counted, options: MetricsOp
     case "gauges":
       return Object.entries(source.fields).map(([value, field]) => ({ labels: { [source.label]: value }, value: gauges[field] }));
     case "protocolErrors":
-      return Array.from(protocolErrors.entries(), ([code, value]) => ({ labels: { [source.label]: code }, value }));
+    case "unopened": {
+      const tally = source.from === "unopened" ? unopened : protocolErrors;
+      return Array.from(tally.entries(), ([name, value]) => ({ labels: { [source.label]: name }, value }));
+    }
     case "info":
       return [{ labels: { node: options.node, version: options.version }, value: 1 }];
   }

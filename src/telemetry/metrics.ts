@@ -15,6 +15,8 @@ export class Metrics {
   readonly counts = new Counts();
   readonly gauges = new Gauges();
   readonly protocolErrors = new Tally<ErrorCode>();
+  /** Frames for this node that were not taken, by why. */
+  readonly unopened = new Tally<string>();
   readonly #options: MetricsOptions;
   readonly #hooks: (() => void)[] = [];
   #exposition: Promise<Exposition> | undefined;

@@ -27,6 +27,7 @@ export const FRAME = {
   attach: 24,
   confirm: 25,
   custody: 26,
+  unopened: 27,
 } as const;
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME];
@@ -78,6 +79,9 @@ export const FLAG = {
   accepted: 0x04,
   /** data: the receiver should acknowledge at once. custody: it should say whether it has the message. */
   probe: 0x08,
+
+  /** Every routed kind: the body is sealed, for its destination alone. */
+  sealed: 0x80,
 } as const;
 
 /** The largest frame of a kind, header included. A longer one is refused before it is buffered. */

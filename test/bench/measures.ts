@@ -9,6 +9,7 @@ import { oneWay, tls, websocket } from "./measures/one-way.ts";
 import { backlog, parking } from "./measures/parking.ts";
 import { relay } from "./measures/relay.ts";
 import { roundTrip, smallWorks } from "./measures/requests.ts";
+import { sealedStream, sealedWorks } from "./measures/sealed.ts";
 import { help, start } from "./measures/start.ts";
 
 /** Every measure, in the order in which they run; `quick`: small enough for a test of the benchmark itself. */
@@ -19,6 +20,8 @@ export const MEASURES: readonly ((quick: boolean) => Measure)[] = [
   bulk,
   tls,
   websocket,
+  sealedStream,
+  sealedWorks,
   relay,
   parking,
   backlog,

@@ -21,6 +21,13 @@ export class Stage {
     return child;
   }
 
+  /** One of its own within this, for a mesh beside others. */
+  part(): Stage {
+    const part = new Stage();
+    this.own(() => part.close());
+    return part;
+  }
+
   own(close: Close): void {
     this.#open.push(close);
   }

@@ -5,6 +5,7 @@ import { LINK_CASES } from "./cases/link.ts";
 import { MESSAGE_CASES } from "./cases/messages.ts";
 import { NEWER_CASES } from "./cases/newer.ts";
 import { ROUTING_CASES } from "./cases/routing.ts";
+import { SEALED_CASES } from "./cases/sealed.ts";
 import { RECORD_CASES, STREAM_CASES } from "./cases/streams.ts";
 
 /** All that is frozen, by the file that it is recorded in. */
@@ -14,6 +15,7 @@ export const CATALOGUE: Readonly<Record<string, readonly Case[]>> = {
   "message.hex": [...MESSAGE_CASES, ...DEED_CASES],
   "stream.hex": STREAM_CASES,
   "record.hex": RECORD_CASES,
+  "sealed.hex": SEALED_CASES,
   "newer.hex": NEWER_CASES,
   "disk.hex": DISK_CASES,
 };

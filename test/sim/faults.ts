@@ -14,6 +14,9 @@ const WEIGHTS = {
   badDisk: 1,
 } as const;
 
+/** Of two clocks that jump so far at the most neither is too far from the other. */
+const AGREE = 0.54;
+
 type Fault = keyof typeof WEIGHTS;
 const TOTAL = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
 
@@ -157,7 +160,8 @@ export class Faults {
 
   #startLater(node: SimNode): void {
     const { clock, random } = this.#world;
-    if (random() < 0.2) node.wallOffset += (random() - 0.5) * 7_200_000;
+    const jump = (random() - 0.5) * 7_200_000;
+    if (random() < 0.2) node.wallOffset = (this.#world.clocksAgree ? 0 : node.wallOffset) + (this.#world.clocksAgree ? jump * AGREE : jump);
     clock.after(200 + random() * 8_000, () => {
       if (!node.up && !this.#over) node.start();
     });

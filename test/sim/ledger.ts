@@ -1,4 +1,6 @@
+import type { MeshError } from "../../src/core/errors.ts";
 import type { MessageId, NodeId } from "../../src/core/ids.ts";
+import type { Unopened } from "../../src/sealing/sealing.ts";
 import type { WorkEnd } from "../../src/wire/record.ts";
 import type { SimNode } from "./node.ts";
 
@@ -19,6 +21,7 @@ export interface Sent {
   dispatches: number;
   /** How it ended at its sender: `succeeded`, or a code. */
   ending: string | undefined;
+  endedAt: number;
   /** In which life of its sender. */
   endedIn: number;
   /** Its sender's disk failed at that moment. */
@@ -28,18 +31,35 @@ export interface Sent {
   orphan: boolean;
 }
 
+/** Why honest frames are not opened at times: one end has restarted, or clocks are wrong. */
+const HONEST: ReadonlySet<Unopened> = new Set(["session", "clock", "late", "certificate"]);
+/** Times to live are whole milliseconds in frames. */
+const ROUNDING = 5;
+/**
+ * What its destination has refused so has not run, and never will in that life. What is said on the way (NO_ROUTE, HOP_LIMIT, STORE_FULL) is so of
+ * one copy, which a hostile node may have kept; so may it a durable one, which a later life does not know.
+ */
+const NEVER_RAN: ReadonlySet<string> = new Set(["BUSY", "DENIED"]);
+
 /** Every message of a run, judged at each event. */
 export class Ledger {
   readonly sent = new Map<MessageId, Sent>();
+  /** Nodes that tamper with what passes through them, or write what they like. */
+  readonly hostile = new Set<NodeId>();
+  /** By why: frames that were not taken. */
+  readonly refused = new Map<string, number>();
   /** What was wrong, in the order in which it was seen. */
   readonly wrong: string[] = [];
   readonly #tell: (line: string) => void;
 
-  constructor(tell: (line: string) => void) {
+  readonly #now: () => number;
+
+  constructor(tell: (line: string) => void, now: () => number) {
     this.#tell = tell;
+    this.#now = now;
   }
 
-  add(facts: Omit<Sent, "accepted" | "dispatches" | "ending" | "endedIn" | "shaky" | "cancelled" | "orphan">): void {
+  add(facts: Omit<Sent, "accepted" | "dispatches" | "ending" | "endedAt" | "endedIn" | "shaky" | "cancelled" | "orphan">): void {
     const { id, from, to, durable, bytes } = facts;
     this.#tell(`${from.id} sends ${short(id)} to ${to}, ${bytes} bytes${durable ? ", durably" : ""}`);
     this.sent.set(id, {
@@ -47,6 +67,7 @@ export class Ledger {
       accepted: false,
       dispatches: 0,
       ending: undefined,
+      endedAt: 0,
       endedIn: 0,
       shaky: false,
       cancelled: false,
@@ -63,10 +84,36 @@ export class Ledger {
     this.#tell(`${short(id)} parked at ${at}`);
   }
 
-  /** I2: a work begins. */
-  dispatched(node: NodeId, id: MessageId): void {
+  /** A frame was not opened. */
+  unopened(node: NodeId, why: Unopened): void {
+    this.#refuse(why);
+    if (this.hostile.size === 0 && !HONEST.has(why)) this.violation("S2", `${node} did not open what an honest node had sealed: ${why}`);
+  }
+
+  /** I6: nobody honest writes what cannot be read. */
+  badBody(node: NodeId, error: MeshError): void {
+    this.#refuse("bad body");
+    if (this.hostile.size === 0) this.violation("I6", `${node} could not read what another node wrote: ${error.message}`);
+  }
+
+  /** S4: messages whose senders were told that they had not run, and which ran; or that their time was over, and it was not. */
+  toldWrong(): string[] {
+    return [...this.sent.values()].flatMap((sent) => {
+      const { ending = "", dispatches, endedAt, at, ttl, from } = sent;
+      if (dispatches > 0 && !sent.durable && NEVER_RAN.has(ending))
+        return [`S4: ${this.name(sent)} ran, and its sender was told ${ending}`];
+      const early = ending === "EXPIRED" && !sent.durable && endedAt < at + ttl - ROUNDING && from.starts === sent.endedIn;
+      return early ? [`S4: ${this.name(sent)} ended as EXPIRED ${Math.round(at + ttl - endedAt)} ms before its time`] : [];
+    });
+  }
+
+  /** I2: a work begins, which `sender` is said to have sent. */
+  dispatched(node: NodeId, id: MessageId, sender: NodeId): void {
     const sent = this.sent.get(id);
-    this.#tell(`${node} runs ${short(id)}`);
+    this.#tell(`${node} runs ${short(id)} of ${sender}`);
+    // Who is hostile may send what it likes in its own name, also under the id of another.
+    if (this.hostile.has(sender) && sent?.from.id !== sender) return;
+    if (sent !== undefined && sent.from.id !== sender) this.violation("I2", `${this.name(sent)} ran in the name of ${sender}`);
     if (sent === undefined) return this.violation("I2", `${node} runs ${id}, which nobody sent`);
     if (sent.to !== node) this.violation("I2", `${this.name(sent)} ran at ${node}`);
     if (++sent.dispatches > 1 && !sent.idempotent) this.violation("I2", `${this.name(sent)} ran ${sent.dispatches} times`);
@@ -103,6 +150,10 @@ export class Ledger {
     return `${sent.id} (${sent.from.id} to ${sent.to}, at ${Math.round(sent.at)}${sent.durable ? ", durable" : ""})`;
   }
 
+  #refuse(why: string): void {
+    this.refused.set(why, (this.refused.get(why) ?? 0) + 1);
+  }
+
   #end(id: MessageId, how: string): void {
     const sent = this.sent.get(id);
     this.#tell(`${short(id)} ${how}`);
@@ -112,6 +163,7 @@ export class Ledger {
       return;
     }
     sent.ending = how;
+    sent.endedAt = this.#now();
     sent.endedIn = sent.from.starts;
     sent.shaky = sent.from.store.stats.state !== "ok";
   }

@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { runBatch } from "./batch.ts";
-import { type Mode, run } from "./run.ts";
+import { type Mode, MODES, run } from "./run.ts";
 
 const { values } = parseArgs({
   options: {
@@ -17,7 +17,8 @@ const { values } = parseArgs({
   },
 });
 
-const modes: readonly Mode[] = values.mode === "both" ? ["safety", "liveness"] : [values.mode as Mode];
+const modes: readonly Mode[] = values.mode === "both" ? ["safety", "liveness"] : MODES.filter((mode) => mode === values.mode);
+if (modes.length === 0) throw new RangeError(`--mode is both, or one of ${MODES.join(", ")}`);
 const [fewest = 5, most = fewest] = values.nodes.split("-").map(Number);
 const seed = Number(values.seed);
 const seeds = Number(values.seeds);
@@ -26,10 +27,11 @@ if (seeds === 1) {
   const nodes = fewest + (seed % (most - fewest + 1));
   let failed = false;
   for (const mode of modes) {
-    const { wrong, story, steps, frames, endings } = run({ seed, nodes, mode, story: true });
+    const { wrong, story, steps, frames, endings, refused } = run({ seed, nodes, mode, story: true });
     if (!values.quiet) process.stdout.write(`${story.join("\n")}\n`);
     const ends = [...endings].map(([how, count]) => `${how} ${count}`).join(", ");
     process.stdout.write(`seed ${seed}, ${nodes} nodes, ${mode}: ${steps} steps, ${frames} frames; ${ends}\n`);
+    if (refused.size > 0) process.stdout.write(`  not taken: ${[...refused].map(([why, count]) => `${why} ${count}`).join(", ")}\n`);
     for (const line of wrong) process.stdout.write(`  ${line}\n`);
     failed ||= wrong.length > 0;
   }

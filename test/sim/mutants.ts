@@ -125,12 +125,17 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/delivery/destination.ts",
-        find: "    if (known !== undefined) return this.#again(known);\n    if (this.#seen.has(id)) {",
-        put: "    if (known !== undefined && Number.isNaN(now)) {",
+        find: "    if (known !== undefined) return this.#again(known);",
+        put: "",
       },
       {
         file: "src/delivery/destination.ts",
-        find: "if (!this.#seen.add(id, body.floor, now + header.ttl)) {",
+        find: "if (this.#seen.has(id, peer) || this.#journal.has(id)) {",
+        put: "if (Number.isNaN(now)) {",
+      },
+      {
+        file: "src/delivery/destination.ts",
+        find: "if (!this.#seen.add(id, body.floor, now + header.ttl, peer)) {",
         put: "if (Number.isNaN(now)) {",
       },
     ],
@@ -184,5 +189,33 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     mode: "safety",
+  },
+  {
+    name: "S2: a node takes only what is sealed",
+    edits: [{ file: "src/sealing/sealing.ts", find: 'return this.#options.mode === "required" ? "plain" : frame;', put: "return frame;" }],
+    mode: "hostile",
+  },
+  {
+    name: "S3: what may be forgotten is not opened again",
+    edits: [
+      { file: "src/sealing/sealing.ts", find: 'if (now > session.first + LIFE + parts.ttl + TIMES.late) return "late";', put: "" },
+      {
+        file: "src/sealing/sealing.ts",
+        find: 'if (age < -SKEW || age > LIFE + ttl + TIMES.late + SKEW) return "clock";',
+        put: "void age;",
+      },
+    ],
+    mode: "hostile",
+  },
+  {
+    name: "S1: what comes unsealed in a node's own name it does not seal",
+    edits: [
+      {
+        file: "src/node/engine.ts",
+        find: "(here || !isSealed(bytes, start))) return this.#impostor(link);",
+        put: "here) return this.#impostor(link);",
+      },
+    ],
+    mode: "hostile",
   },
 ];

@@ -25,10 +25,12 @@ export class SimNetwork {
   losses = 0;
   doubles = 0;
   shuffles = 0;
-  /** Each frame as it leaves a host, and again where it is doubled on the way; it must not be changed. */
-  onFrame: ((from: string, to: string, frame: Uint8Array, doubled: boolean) => void) | undefined;
+  /** Each frame as a node gives it to its host; it must not be changed. */
+  onFrame: ((from: string, to: string, frame: Uint8Array) => void) | undefined;
+  /** A frame that is on its way though no node has said it there: doubled on the way, or of a host's own making. */
+  onExtra: ((to: string, frame: Uint8Array) => void) | undefined;
   /** What a frame that leaves a host becomes, where the host does not send what its node says. */
-  tamper: ((from: string, to: string, frame: Uint8Array) => Uint8Array) | undefined;
+  tamper: ((from: string, to: string, frame: Uint8Array) => readonly Uint8Array[]) | undefined;
   /** Something came in at this host: a frame of this kind, or else its time had come. */
   touched: (host: string, kind?: number) => void = () => undefined;
 

@@ -4,6 +4,7 @@ import type { Instant } from "../../src/core/instant.ts";
 import type { Delivery } from "../../src/delivery/delivery.ts";
 import type { SlabPool } from "../../src/link/slab.ts";
 import { Engine } from "../../src/node/engine.ts";
+import type { SealingMeans } from "../../src/node/engine-options.ts";
 import { beginLife, EpochKeeper, type Life as Identity } from "../../src/node/life.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import type { Signatures } from "../../src/routing/proof.ts";
@@ -41,6 +42,8 @@ export interface SimWorld {
   readonly slabs: SlabPool;
   /** In a mesh with an authority. */
   readonly signaturesOf?: ((id: NodeId) => Signatures) | undefined;
+  /** Where what is said is sealed. */
+  readonly sealingOf?: ((id: NodeId) => SealingMeans) | undefined;
 }
 
 /** How long ended works are kept. */
@@ -185,6 +188,11 @@ export class SimNode {
   }
 
   /** Whether a durable message of this node is on its disk: before that its sender has been promised nothing. */
+  /** Whether it is on the disk that the node has taken the message. */
+  hasJournaled(id: MessageId): boolean {
+    return this.#store.count(`journal/${id}`) > 0;
+  }
+
   hasStored(id: MessageId): boolean {
     const phase = this.engine?.delivery.origin.find(id)?.phase;
     return phase !== undefined && phase !== "storing" && phase !== "accepted" && phase !== "attaching";
@@ -254,6 +262,7 @@ export class SimNode {
         store: { maxMessages: this.#world.maxParked, maxBytes: 64 * 1024 * 1024 },
         retention: RETENTION,
         signatures: this.#world.signaturesOf?.(this.id),
+        sealing: this.#world.sealingOf?.(this.id),
       },
       {
         now: context.now,
@@ -287,7 +296,8 @@ export class SimNode {
           onPeerFailed: () => undefined,
           onCutOff: () => undefined,
           onTurnedAway: () => undefined,
-          onBadBody: (error) => ledger.violation("I6", `${this.id} could not read what another node wrote: ${error.message}`),
+          onUnopened: (why) => ledger.unopened(this.id, why),
+          onBadBody: (error) => ledger.badBody(this.id, error),
           onLost: (kind, count, why) => {
             throw new Error(`${this.id} misses ${count} ${kind} records on a disk that loses nothing: ${why}`);
           },

@@ -90,8 +90,16 @@ export class SimPipe implements Pipe {
 
   #frame(bytes: Uint8Array, start: number, end: number): void {
     const said = bytes.slice(start, end);
-    const frame = this.#network.tamper?.(this.host, this.peer, said) ?? said;
-    this.#network.onFrame?.(this.host, this.peer, frame, false);
+    const { tamper, onFrame, onExtra } = this.#network;
+    onFrame?.(this.host, this.peer, said);
+    if (tamper === undefined) return this.#leave(said);
+    for (const frame of tamper(this.host, this.peer, said)) {
+      if (frame !== said) onExtra?.(this.peer, frame);
+      this.#leave(frame);
+    }
+  }
+
+  #leave(frame: Uint8Array): void {
     const kind = frame[4] ?? 0;
     const { losses, doubles, shuffles } = this.#network;
     if (kind >= FIRST_ROUTED_KIND && losses + doubles + shuffles > 0) {
@@ -99,11 +107,13 @@ export class SimPipe implements Pipe {
       if (random() < losses) return;
       const late = (copy: Uint8Array): void =>
         void clock.after(random() * 2_000, () => !this.#closed && this.#send((to) => to.#deliver(copy)));
-      if (random() < doubles) {
-        this.#network.onFrame?.(this.host, this.peer, frame, true);
+      const flags = frame[OFFSET.flags] ?? 0;
+      // TCP doubles nothing: a message comes twice only as one that its origin has sent again, and what is sealed only its origin can mark so.
+      const once = kind === FRAME.message && (flags & FLAG.sealed) !== 0 && (flags & FLAG.resent) === 0;
+      if (random() < doubles && !once) {
+        this.#network.onExtra?.(this.peer, frame);
         const copy = frame.slice();
-        // TCP doubles nothing: a message comes twice only as one that its origin has sent again.
-        if (kind === FRAME.message) copy[OFFSET.flags] = (copy[OFFSET.flags] ?? 0) | FLAG.resent;
+        if (kind === FRAME.message) copy[OFFSET.flags] = flags | FLAG.resent;
         late(copy);
       }
       if (random() < shuffles) return late(frame);

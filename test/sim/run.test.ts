@@ -7,6 +7,8 @@ import { run } from "./run.ts";
 // Fixed seeds. What fails is replayed, with its story, by `npm run sim -- --seed SEED --nodes NODES --mode MODE`.
 const SEEDS = 600;
 const LIES = 60;
+const SEALED = 60;
+const HOSTILE = 40;
 
 describe("a mesh under every fault", () => {
   it(`keeps its promises over ${SEEDS} seeds of 5 to 20 nodes`, async () => {
@@ -22,6 +24,21 @@ describe("a mesh under every fault", () => {
     const report = await runBatch({ first: 1, count: LIES, fewest: 5, most: 20, modes: ["lies"], jobs: 2 }, () => undefined);
     expect(report.failed).toEqual([]);
     expect(report.runs).toBe(LIES);
+  });
+
+  it(`keeps them where what its nodes say to each other is sealed, over ${SEALED} seeds`, async () => {
+    const modes = ["sealed", "sealed-liveness"] as const;
+    const report = await runBatch({ first: 1, count: SEALED, fewest: 5, most: 20, modes, jobs: 2 }, () => undefined);
+    expect(report.failed).toEqual([]);
+    expect(report.runs).toBe(SEALED);
+    expect(report.endings.get("succeeded")).toBeGreaterThan(20 * SEALED);
+  });
+
+  it(`keeps them among hostile members, over ${HOSTILE} seeds of a mesh that seals`, async () => {
+    const report = await runBatch({ first: 1, count: HOSTILE, fewest: 5, most: 20, modes: ["hostile"], jobs: 2 }, () => undefined);
+    expect(report.failed).toEqual([]);
+    expect(report.runs).toBe(HOSTILE);
+    expect(report.endings.get("succeeded")).toBeGreaterThan(20 * HOSTILE);
   });
 
   it.each(REGRESSIONS)("keeps a promise that seed $seed once broke: $what", ({ seed, nodes, mode }) => {
@@ -50,6 +67,15 @@ describe("run", () => {
     );
     expect(told).toHaveLength(10);
     expect(told.reduce((sum, count) => sum + Number(count), 0)).toBeGreaterThan(100);
+  });
+
+  it("has hostile members, each of whose ways is refused and counted", () => {
+    const refused = Array.from({ length: 12 }, (_, i) => run({ seed: 200 + i, nodes: 10, mode: "hostile" }).refused);
+    for (const why of ["plain", "sender", "text", "session", "bad body"])
+      expect(
+        refused.some((counts) => (counts.get(why) ?? 0) > 0),
+        why,
+      ).toBe(true);
   });
 
   it("has something to tell: every fault strikes, messages wait, works run", () => {

@@ -2,7 +2,22 @@ import type { SimNode } from "./node.ts";
 import { wrongRoutes } from "./truth.ts";
 import { World } from "./world.ts";
 
-export type Mode = "safety" | "liveness" | "lies";
+/**
+ * Which mesh, and which faults. safety: every fault, to the end. liveness: faults, then none. lies: members lie of others in what they
+ * pass on of routing. sealed, sealed-liveness: the first two in a mesh with an authority, in which what nodes say to each other is sealed.
+ * hostile: sealed, and members do what they like with what passes through them, and write what they like.
+ */
+export const MODES = ["safety", "liveness", "lies", "sealed", "sealed-liveness", "hostile"] as const;
+export type Mode = (typeof MODES)[number];
+
+const RUNS: Readonly<Record<Mode, (world: World) => string[]>> = {
+  safety,
+  liveness,
+  lies,
+  sealed: safety,
+  "sealed-liveness": liveness,
+  hostile,
+};
 
 export interface Scenario {
   readonly seed: number;
@@ -16,12 +31,18 @@ export interface Verdict {
   readonly story: readonly string[];
   readonly steps: number;
   readonly frames: number;
+  /** By why: frames that no node took. */
+  readonly refused: ReadonlyMap<string, number>;
   /** By how they ended at their senders. */
   readonly endings: ReadonlyMap<string, number>;
 }
 
 const TROUBLE = 60_000;
 const TTL = 20_000;
+/** For so long members are hostile while messages are sent. */
+const HOSTILE = 40_000;
+/** By then no session of before is taken any more, and what came under it may be forgotten. */
+const OVER = 9_600_000;
 /** Steps that a node may cause in a virtual second: more is a storm, or a loop that feeds itself. */
 const BUDGET = 3_000;
 
@@ -40,8 +61,16 @@ const LATE: ReadonlySet<string> = new Set(["EXPIRED", "NO_ROUTE", "HOP_LIMIT"]);
 
 /** Runs one world from its seed, and says what was wrong. */
 export function run(scenario: Scenario): Verdict {
-  const world = new World({ ...scenario, lies: scenario.mode === "lies" });
-  const problems = { safety, liveness, lies }[scenario.mode](world);
+  const { mode } = scenario;
+  const sealed = mode === "sealed" || mode === "sealed-liveness" || mode === "hostile";
+  const world = new World({
+    ...scenario,
+    lies: mode === "lies",
+    sealed,
+    hostile: mode === "hostile",
+    clocksAgree: mode === "sealed-liveness",
+  });
+  const problems = RUNS[mode](world);
   const { ledger, clock, watch, story } = world;
   const seconds = clock.now / 1_000;
   if (clock.steps > BUDGET * scenario.nodes * seconds) problems.push(`more than ${BUDGET} steps a node and second: ${clock.steps}`);
@@ -50,7 +79,7 @@ export function run(scenario: Scenario): Verdict {
     const how = ending ?? (orphan ? "orphan" : "open");
     endings.set(how, (endings.get(how) ?? 0) + 1);
   }
-  return { wrong: [...ledger.wrong, ...problems], story, steps: clock.steps, frames: watch.frames, endings };
+  return { wrong: [...ledger.wrong, ...problems], story, steps: clock.steps, frames: watch.frames, endings, refused: ledger.refused };
 }
 
 /** Every fault, to the end: nothing that must never be, ever is; and nothing is overdue at a sender that runs. */
@@ -142,6 +171,37 @@ function lies(world: World): string[] {
     ...(world.authority?.leaps ?? []).slice(0, 3).map((what) => `I8: ${what}`),
     ...late.slice(0, 3).map((pair) => `not linked again after the lies: ${pair}`),
     ...wrong.slice(0, 3).map((what) => `I4 after the lies: ${what}`),
+    ...leavers(world),
+  ];
+}
+
+/** Members are hostile, and harm only what they could have dropped; when they have stopped, nothing is left of it. */
+function hostile(world: World): string[] {
+  const { clock, faults, nodes, random, ledger } = world;
+  world.startAll(10_000);
+  world.sendBetween(500, HOSTILE, 60, TTL);
+  faults.plan(2_000, HOSTILE);
+  for (let at = 5_000; at <= HOSTILE + 30_000; at += 2_500) clock.at(at, () => world.checkOverdue());
+  clock.runUntil(HOSTILE + 30_000);
+  faults.heal();
+  // What they have kept they say again after minutes; at times when all sessions of then are over, and much is forgotten.
+  const pause = random() < 0.05 ? OVER : 60_000 * (1 + random());
+  clock.runUntil(clock.now + pause);
+  for (const each of world.hostile) each.sayAllAgain();
+  clock.runUntil(clock.now + RESENT);
+  for (const each of world.hostile) each.stop();
+  world.tell(world.hostile.map(({ id, deeds }) => `${id} did ${deeds} deeds`).join(", "));
+  const late = settle(world, nodes);
+  clock.runUntil(clock.now + RESENT);
+  const before = ledger.sent.size;
+  world.sendBetween(clock.now, clock.now + 100, 20, 60_000);
+  clock.runUntil(clock.now + RESENT);
+  const after = [...ledger.sent.values()].slice(before);
+  return [
+    ...(world.hostile.some(({ lies: any }) => any) ? [] : ledger.toldWrong()),
+    ...late.slice(0, 3).map((pair) => `not linked again after the hostile deeds: ${pair}`),
+    ...undone(world, before).map((what) => `not accepted after the hostile deeds: ${what}`),
+    ...after.flatMap((sent) => (sent.ending === "DENIED" ? [`S5: ${ledger.name(sent)} was denied after the hostile deeds`] : [])),
     ...leavers(world),
   ];
 }

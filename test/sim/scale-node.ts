@@ -84,6 +84,7 @@ function handlers(name: string, { wrong }: ScaleWorld): EngineHandlers {
       onPeerFailed: nothing,
       onCutOff: nothing,
       onTurnedAway: nothing,
+      onUnopened: (why) => wrong(`${name} could not open a frame: ${why}`),
       onBadBody: (error) => wrong(`${name} cannot read a body: ${error.message}`),
       onLost: (kind, count, why) => wrong(`${name} misses ${count} ${kind} records: ${why}`),
       onPersist: (epoch) => wrong(`${name} raises its epoch to ${epoch}`),
@@ -101,6 +102,7 @@ function handlers(name: string, { wrong }: ScaleWorld): EngineHandlers {
     },
     destination: {
       isIdempotent: () => false,
+      mayFollow: () => true,
       onRequest: nothing,
       onConfirm: nothing,
       onCancel: nothing,

@@ -1,6 +1,6 @@
 import type { NodeId } from "../../src/core/ids.ts";
 import { mayCallItself } from "../../src/identity/names.ts";
-import type { Claim, Forgery, Signatures } from "../../src/routing/proof.ts";
+import type { Claim, Signatures } from "../../src/routing/proof.ts";
 import { type Advertisement, type Credentials, decodeAdvertisement } from "../../src/wire/advertisement.ts";
 import { signedBytes } from "../../src/wire/advertisement-signature.ts";
 import { fromUtf8, utf8 } from "../../src/core/bytes.ts";
@@ -9,6 +9,10 @@ const CONTEXT = signedBytes(new Uint8Array(0), { bodyEnd: 0 }).length;
 
 /** Lives that a node may have begun without a word, at the most. */
 const LIVES = 100;
+
+/** What a signature of a simulated node shows. */
+export type SimClaim = Pick<Claim, "node" | "ephemeral" | "certificate" | "signed" | "signature">;
+type SimForgery = "certificate" | "node" | "signature";
 
 /**
  * The authority of a simulated mesh. Its signatures cost next to nothing, and nobody guesses them: hashes over a secret of their owner. It
@@ -30,13 +34,13 @@ export class SimAuthority {
         this.#spoke(id, advertisement.epoch);
         return this.signatureOf(id, bytes);
       },
-      judge: (claim) => this.#judge(claim),
+      judge: (claim) => this.judge(claim),
     };
   }
 
   /** What everybody knows of a node. */
   credentialsOf(id: NodeId): Credentials {
-    return { certificate: utf8(`${id} ${hash("authority", utf8(id))}`), sealingKey: new Uint8Array(32) };
+    return { certificate: utf8(`${id} ${hash("authority", utf8(id))}`), sealingKey: digest("sealing key", utf8(id)) };
   }
 
   /** What only that node can make. */
@@ -49,18 +53,19 @@ export class SimAuthority {
     return this.#said.has(textOf(advertisement));
   }
 
+  /** Undefined: the node has signed it. */
+  judge({ node, ephemeral, certificate, signed, signature }: SimClaim): SimForgery | undefined {
+    const [holder = "", proof] = (fromUtf8(certificate) ?? "").split(" ");
+    if (proof !== hash("authority", utf8(holder))) return "certificate";
+    if (!mayCallItself(holder as NodeId, node, ephemeral)) return "node";
+    return fromUtf8(signature) === hash(`secret of ${holder}`, signed) ? undefined : "signature";
+  }
+
   /** A node takes its name back from a former life, which was not long ago, and not from what a liar has said in it. */
   #spoke(id: NodeId, epoch: number): void {
     const before = this.#epochs.get(id) ?? 0;
     if (epoch > before + LIVES) this.leaps.push(`${id} takes its name back at ${epoch}, and has said ${before}`);
     this.#epochs.set(id, Math.max(epoch, before));
-  }
-
-  #judge({ node, ephemeral, certificate, signed, signature }: Claim): Forgery | undefined {
-    const [holder = "", proof] = (fromUtf8(certificate) ?? "").split(" ");
-    if (proof !== hash("authority", utf8(holder))) return "certificate";
-    if (!mayCallItself(holder as NodeId, node, ephemeral)) return "node";
-    return fromUtf8(signature) === hash(`secret of ${holder}`, signed) ? undefined : "signature";
   }
 }
 
@@ -78,4 +83,24 @@ function hash(secret: string, bytes: Uint8Array): string {
     }
   }
   return (a >>> 0).toString(16) + (b >>> 0).toString(16);
+}
+
+/** 32 bytes that depend on every bit of the secret and the parts. */
+export function digest(secret: string, ...parts: readonly (Uint8Array | Uint32Array)[]): Uint8Array {
+  let [a, b] = [0x811c9dc5, 0x01234567];
+  for (const part of [utf8(secret), ...parts]) {
+    const bytes = new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
+    for (let i = 0; i < bytes.length; i++) {
+      a = Math.imul(a ^ (bytes[i] as number), 0x01000193);
+      b = Math.imul(b ^ (bytes[i] as number) ^ (a >>> 24), 0x01000193);
+    }
+    a = Math.imul(a ^ bytes.length, 0x01000193);
+  }
+  const view = new DataView(new ArrayBuffer(32));
+  for (let i = 0; i < 32; i += 4) {
+    a = Math.imul(a ^ (b >>> 13) ^ i, 0x85ebca6b);
+    b = Math.imul(b ^ (a >>> 16), 0xc2b2ae35);
+    view.setUint32(i, (a ^ b) >>> 0);
+  }
+  return new Uint8Array(view.buffer);
 }

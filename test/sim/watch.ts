@@ -1,9 +1,11 @@
 import { LIMITS } from "../../src/core/limits.ts";
 import type { MessageId } from "../../src/core/ids.ts";
 import { hashNodeId } from "../../src/core/node-hash.ts";
-import { FRAME, OFFSET, ROUTED_HEADER } from "../../src/wire/frame.ts";
+import { FIRST_ROUTED_KIND, FLAG, FRAME, OFFSET, ROUTED_HEADER } from "../../src/wire/frame.ts";
 import { readMessageId } from "../../src/wire/message-id.ts";
 import { decodeNotice } from "../../src/wire/outcome.ts";
+import { readSealedParts } from "../../src/wire/sealed.ts";
+import { isSealed, type SimSecrets } from "./ciphers.ts";
 import type { VirtualClock } from "./clock.ts";
 import { type Ledger, short } from "./ledger.ts";
 import type { SimNode } from "./node.ts";
@@ -14,7 +16,12 @@ const ROUNDING = 5;
 /** How often a node notes its store's clock, and what rounding adds. */
 const NOTED = 5_000 + ROUNDING;
 
-/** Looks at every frame that leaves a node, and at each node after each step: I3, I5, I7, I8, I9, I10. */
+/** What stands in every message, and must not be read on the way. */
+const WORDS = ["sim:", "number", "answers"].map((text) => Buffer.from(text));
+/** So many bytes of a payload that follow each other are no accident. */
+const TELLING = 6;
+
+/** Looks at every frame that leaves a node, and at each node after each step: I3, I5, I7, I8, I9, I10, S1. */
 export class Watch {
   readonly #clock: VirtualClock;
   readonly #ledger: Ledger;
@@ -25,6 +32,8 @@ export class Watch {
   /** By message: how often it was sent on, and how many error notices there were about it. */
   readonly #copies = new Map<MessageId, number>();
   readonly #notices = new Map<MessageId, number>();
+  /** What no honest node has said: it may come by the one in whose name it is written. */
+  readonly #strange = new Set<string>();
   /** By node: since when something has waited there. */
   readonly #waiting = new Map<string, number>();
   /** By node and life: the newest (epoch, sequence) of each other node. */
@@ -33,6 +42,7 @@ export class Watch {
   readonly #spoken = new Map<string, { readonly disk: number; life: number; version: number }>();
   readonly #maxParked: number;
   readonly #authority: SimAuthority | undefined;
+  readonly #secrets: SimSecrets | undefined;
   frames = 0;
 
   constructor(
@@ -40,26 +50,47 @@ export class Watch {
     ledger: Ledger,
     nodes: ReadonlyMap<string, SimNode>,
     maxParked: number,
-    authority: SimAuthority | undefined,
+    { authority, secrets }: { readonly authority: SimAuthority | undefined; readonly secrets: SimSecrets | undefined },
   ) {
     this.#clock = clock;
     this.#ledger = ledger;
     this.#nodes = nodes;
     this.#maxParked = maxParked;
     this.#authority = authority;
+    this.#secrets = secrets;
     for (const name of nodes.keys()) this.#hashes.set(name, hashNodeId(name));
   }
 
-  frame(from: string, to: string, frame: Uint8Array, doubled: boolean): void {
+  frame(from: string, to: string, frame: Uint8Array): void {
     this.frames++;
-    const kind = frame[OFFSET.kind];
+    const kind = frame[OFFSET.kind] ?? 0;
+    if (kind < FIRST_ROUTED_KIND) return;
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    const own = this.#isFrom(from, view) && !this.#strange.has(bodyOf(frame));
+    if (own && this.#secrets !== undefined) this.#sealed(from, frame);
+    if (own && frame[OFFSET.hops] === 0 && isAcceptance(frame)) this.#accepts(from, readMessageId(frame, OFFSET.id));
     if (kind !== FRAME.message && kind !== FRAME.notice) return;
     const hops = frame[OFFSET.hops] ?? 0;
     const id = readMessageId(frame, OFFSET.id);
     if (hops > LIMITS.hops) this.#ledger.violation("I3", `${short(id)} left ${from} after ${hops} hops`);
-    const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     if (kind === FRAME.message) this.#message(from, to, id, view.getUint32(OFFSET.ttl));
-    else if (!doubled && this.#isFrom(from, view)) this.#notice(id, frame.subarray(ROUTED_HEADER));
+    else if (own) this.#notice(id, isSealed(frame) ? this.#secrets?.open(frame) : frame.subarray(ROUTED_HEADER));
+  }
+
+  /** I1: a durable message is accepted when it is on the disk, and not before. */
+  #accepts(from: string, id: MessageId): void {
+    const sent = this.#ledger.sent.get(id);
+    if (sent?.durable !== true || sent.to !== from || this.#clock.now > sent.at + sent.ttl) return;
+    if (this.#nodes.get(from)?.hasJournaled(id) !== true)
+      this.#ledger.violation("I1", `${from} accepts ${short(id)}, which its disk has not`);
+  }
+
+  /** A frame that no honest node has said there. */
+  extra(to: string, frame: Uint8Array): void {
+    this.frames++;
+    if (this.#ledger.hostile.size > 0) this.#strange.add(bodyOf(frame));
+    if (frame[OFFSET.kind] !== FRAME.message) return;
+    this.#came(to, readMessageId(frame, OFFSET.id), new DataView(frame.buffer, frame.byteOffset).getUint32(OFFSET.ttl));
   }
 
   /** After each step of a node; `kind`: of the frame that it took in. */
@@ -124,7 +155,6 @@ export class Watch {
   }
 
   #message(from: string, to: string, id: MessageId, ttl: number): void {
-    this.#copies.set(id, (this.#copies.get(id) ?? 0) + 1);
     const sent = this.#ledger.sent.get(id);
     // The first copy may leave before `send` has returned.
     if (sent !== undefined) {
@@ -132,8 +162,22 @@ export class Watch {
       const most = sent.from.id === from ? Math.max(came, this.#left(sent)) : came;
       if (ttl > most + ROUNDING) this.#ledger.violation("I9", `${short(id)} leaves ${from} with ${ttl} ms, and had ${most}`);
     }
+    this.#came(to, id, ttl);
+  }
+
+  #came(to: string, id: MessageId, ttl: number): void {
+    this.#copies.set(id, (this.#copies.get(id) ?? 0) + 1);
     const key = `${to}${id}`;
     this.#ttlIn.set(key, Math.max(ttl, this.#ttlIn.get(key) ?? 0));
+  }
+
+  /** S1: what a node says to another cannot be read on the way. */
+  #sealed(from: string, frame: Uint8Array): void {
+    const kind = frame[OFFSET.kind];
+    if (!isSealed(frame)) return this.#ledger.violation("S1", `a frame of kind ${kind} left ${from} unsealed`);
+    const bytes = Buffer.from(frame.buffer, frame.byteOffset + ROUTED_HEADER, frame.length - ROUTED_HEADER);
+    if (WORDS.some((each) => bytes.includes(each)) || hasPattern(bytes.subarray(sealedAt(frame))))
+      this.#ledger.violation("S1", `a frame of kind ${kind} that left ${from} can be read`);
   }
 
   /** A node that was off with its clock set back cannot know how long: that time may be missing. */
@@ -141,7 +185,8 @@ export class Watch {
     return sent.at + sent.ttl - this.#clock.now + sent.from.uncounted;
   }
 
-  #notice(id: MessageId, body: Uint8Array): void {
+  #notice(id: MessageId, body: Uint8Array | undefined): void {
+    if (body === undefined) return this.#ledger.violation("S1", `a notice about ${short(id)} is not sealed as it must be`);
     if (decodeNotice(body).type !== "failed") return;
     const notices = (this.#notices.get(id) ?? 0) + 1;
     this.#notices.set(id, notices);
@@ -152,4 +197,29 @@ export class Watch {
     const hash = this.#hashes.get(name);
     return hash !== undefined && view.getUint32(OFFSET.source) === hash.high && view.getUint32(OFFSET.source + 4) === hash.low;
   }
+}
+
+/** Where the sealed text begins, behind the header: what stands before it is for all to read. */
+function sealedAt(frame: Uint8Array): number {
+  return readSealedParts(new DataView(frame.buffer, frame.byteOffset, frame.byteLength), 0, frame.length).textAt - ROUTED_HEADER;
+}
+
+/** Of a frame what no relay changes, behind the header. */
+function bodyOf(frame: Uint8Array): string {
+  return Buffer.from(frame.buffer, frame.byteOffset + OFFSET.id, frame.length - OFFSET.id).toString("latin1");
+}
+
+/** Payloads count upwards. */
+function hasPattern(bytes: Uint8Array): boolean {
+  for (let i = 1, run = 1; i < bytes.length; i++) {
+    run = bytes[i] === (((bytes[i - 1] as number) + 1) & 0xff) ? run + 1 : 1;
+    if (run >= TELLING) return true;
+  }
+  return false;
+}
+
+/** What is sealed tells it by its flag alone. */
+function isAcceptance(frame: Uint8Array): boolean {
+  if (frame[OFFSET.kind] === FRAME.data) return ((frame[OFFSET.flags] ?? 0) & (FLAG.accepted | FLAG.upward)) === FLAG.accepted;
+  return frame[OFFSET.kind] === FRAME.receipt && frame.length === ROUTED_HEADER;
 }

@@ -1,5 +1,5 @@
 import { MeshError } from "../../src/core/errors.ts";
-import type { MessageId } from "../../src/core/ids.ts";
+import type { MessageId, NodeId } from "../../src/core/ids.ts";
 import type { DestinationEvents, WorkRequest } from "../../src/delivery/ports.ts";
 import type { Life } from "./node.ts";
 import { matches, patternOf } from "./pattern.ts";
@@ -19,6 +19,7 @@ export function planHeaders({ number, bytes, answers }: Plan): Record<string, st
 }
 
 interface Work {
+  readonly sender: NodeId;
   readonly plan: Plan;
   read: number;
   /** The payload has come whole. */
@@ -41,10 +42,14 @@ export class SimWorker implements DestinationEvents {
     return directive === DIRECTIVE.again;
   }
 
+  mayFollow(): boolean {
+    return true;
+  }
+
   onRequest(request: WorkRequest): void {
     const { number, bytes, answers } = request.headers;
     const plan = { number: Number(number), bytes: Number(bytes), answers: answers === "" ? [] : (answers ?? "").split(",").map(Number) };
-    const work: Work = { plan, read: 0, whole: !request.streamed, begun: false, over: false, answered: 0 };
+    const work: Work = { sender: request.sender, plan, read: 0, whole: !request.streamed, begun: false, over: false, answered: 0 };
     this.#works.set(request.id, work);
     if (!request.streamed && (request.payload.length !== plan.bytes || !matches(plan.number, 0, request.payload)))
       this.#life.ledger.wrongBytes(request.id, "its payload differs from what was sent");
@@ -91,7 +96,7 @@ export class SimWorker implements DestinationEvents {
 
   #begin(id: MessageId, work: Work): void {
     work.begun = true;
-    this.#life.ledger.dispatched(this.#life.node, id);
+    this.#life.ledger.dispatched(this.#life.node, id, work.sender);
     if (work.whole) this.#answerSoon(id, work);
   }
 

@@ -1,7 +1,9 @@
 import { SlabPool } from "../../src/link/slab.ts";
 import type { MessageId, NodeId } from "../../src/core/ids.ts";
 import { VirtualClock } from "./clock.ts";
+import { SimSecrets } from "./ciphers.ts";
 import { Faults } from "./faults.ts";
+import { Hostile } from "./hostile.ts";
 import { Ledger, type Sent } from "./ledger.ts";
 import { Liar } from "./liar.ts";
 import { SimNetwork } from "./network.ts";
@@ -20,6 +22,12 @@ export interface WorldOptions {
   readonly line?: boolean;
   /** The mesh has an authority, and some of its members are liars. */
   readonly lies?: boolean;
+  /** The mesh has an authority, and what nodes say to each other is sealed. */
+  readonly sealed?: boolean;
+  /** Wall clocks are no further apart than nodes that speak to each other may have them; undefined: at times. */
+  readonly clocksAgree?: boolean;
+  /** Sealed, and some of its members do what they like with what passes through them. */
+  readonly hostile?: boolean;
 }
 
 /** An order that asks for nothing in particular. */
@@ -48,30 +56,53 @@ export class World {
   readonly watch: Watch;
   readonly tell: (line: string) => void;
   readonly liars: readonly Liar[];
+  readonly hostile: readonly Hostile[];
   readonly authority: SimAuthority | undefined;
+  readonly clocksAgree: boolean;
   #number = 0;
 
-  constructor({ seed, nodes, story = false, line = false, lies = false }: WorldOptions) {
+  constructor({
+    seed,
+    nodes,
+    story = false,
+    line = false,
+    lies = false,
+    sealed = false,
+    hostile = false,
+    clocksAgree = false,
+  }: WorldOptions) {
     this.random = seeded(seed);
     this.tell = story ? (line) => void this.story.push(`${this.clock.now.toFixed(1).padStart(9)} ${line}`) : () => undefined;
+    this.clocksAgree = clocksAgree || hostile || (sealed && this.random() < 0.7);
     this.network = new SimNetwork(this.clock, this.random);
-    this.ledger = new Ledger(this.tell);
+    this.ledger = new Ledger(this.tell, () => this.clock.now);
     const maxParked = this.random() < 0.2 ? 3 : 1_000;
     // To make them costs more than all else, and most links send little at once.
     const slabs = new SlabPool(256, 8_192);
-    const authority = lies ? new SimAuthority() : undefined;
+    const authority = lies || sealed ? new SimAuthority() : undefined;
+    const secrets = authority && sealed ? new SimSecrets(authority) : undefined;
     this.authority = authority;
     const signaturesOf = authority && ((id: NodeId) => authority.signaturesOf(id));
+    const sealingOf = secrets && ((id: NodeId) => secrets.meansOf(id));
     const byName = new Map<string, SimNode>();
     for (let i = 0; i < nodes; i++) {
-      const node = new SimNode(`n${i}`, line ? lineOf(i) : this.#peersOf(i), { ...this.#parts(), maxParked, slabs, signaturesOf });
+      const node = new SimNode(`n${i}`, line ? lineOf(i) : this.#peersOf(i), {
+        ...this.#parts(),
+        maxParked,
+        slabs,
+        signaturesOf,
+        sealingOf,
+      });
       this.nodes.push(node);
       byName.set(node.id, node);
     }
-    this.watch = new Watch(this.clock, this.ledger, byName, maxParked, authority);
-    this.liars = authority === undefined ? [] : this.#chooseLiars(authority);
-    if (lies) this.network.tamper = (from, to, frame) => this.liars.find(({ id }) => id === from)?.tamper(to, frame) ?? frame;
-    this.network.onFrame = (from, to, frame, doubled) => this.watch.frame(from, to, frame, doubled);
+    this.watch = new Watch(this.clock, this.ledger, byName, maxParked, { authority, secrets });
+    this.liars = authority !== undefined && lies ? this.#chooseLiars(authority) : [];
+    this.hostile = secrets !== undefined && hostile ? this.#chooseHostile(secrets) : [];
+    if (lies) this.network.tamper = (from, to, frame) => [this.liars.find(({ id }) => id === from)?.tamper(to, frame) ?? frame];
+    if (hostile) this.network.tamper = (from, _to, frame) => this.hostile.find(({ id }) => id === from)?.tamper(frame) ?? [frame];
+    this.network.onFrame = (from, to, frame) => this.watch.frame(from, to, frame);
+    this.network.onExtra = (to, frame) => this.watch.extra(to, frame);
     this.network.touched = (host, kind) => this.watch.node(host, kind);
     this.faults = new Faults(this);
   }
@@ -153,6 +184,18 @@ export class World {
     const count = 1 + this.below(Math.ceil(this.nodes.length / 4));
     const ids = new Set(Array.from({ length: count }, () => this.nodes[this.below(this.nodes.length)]?.id));
     return [...ids].flatMap((id) => (id === undefined ? [] : [new Liar(id, share, authority, this.random)]));
+  }
+
+  #chooseHostile(secrets: SimSecrets): Hostile[] {
+    const share = this.random() < 0.5 ? 0.05 : 0.4;
+    const lies = this.random() < 0.5;
+    const count = 1 + this.below(Math.ceil(this.nodes.length / 4));
+    const chosen = new Set(Array.from({ length: count }, () => this.nodes[this.below(this.nodes.length)]));
+    return [...chosen].flatMap((node) => {
+      if (node === undefined) return [];
+      this.ledger.hostile.add(node.id);
+      return [new Hostile(node, { share, lies, nodes: this.nodes, secrets, ledger: this.ledger, clock: this.clock, random: this.random })];
+    });
   }
 
   #peersOf(i: number): SimPeer[] {

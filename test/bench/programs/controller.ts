@@ -14,9 +14,16 @@ let node: MeshNode | undefined;
 
 /** A program that uses the built library, at the near end of the mesh. */
 serve({
-  start: async ({ peer, tls }: { readonly peer: string; readonly tls?: Certificates }) => {
+  start: async ({ peer, tls, e2e }: { readonly peer: string; readonly tls?: Certificates; readonly e2e?: "required" | "off" }) => {
     const library = (await import(new URL("../../../dist/index.js", import.meta.url).href)) as { createNode: typeof createNode };
-    node = await library.createNode({ id: "controller", listen: [], peers: [peer], plugins: {}, ...(tls === undefined ? {} : { tls }) });
+    node = await library.createNode({
+      id: "controller",
+      listen: [],
+      peers: [peer],
+      plugins: {},
+      ...(tls === undefined ? {} : { tls }),
+      ...(e2e === undefined ? {} : { e2e }),
+    });
     await node.reachable("worker", { timeout: 10_000 });
   },
   /** Messages from the worker, counted here: this is their far end. */

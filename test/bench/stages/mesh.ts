@@ -12,7 +12,7 @@ export interface MeshUnderTest {
   readonly relay: { readonly pid: number; readonly url: string };
 }
 
-const PLUGIN = fileURLToPath(new URL("../plugin", import.meta.url));
+export const PLUGIN = fileURLToPath(new URL("../plugin", import.meta.url));
 
 export async function startMesh(stage: Stage, scheme: "tcp" | "tls" | "ws" = "tcp", certificates?: Certificates): Promise<MeshUnderTest> {
   const tls = certificates === undefined ? undefined : await written(stage, certificates);

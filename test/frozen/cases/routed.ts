@@ -13,6 +13,7 @@ export class Catcher {
     transmit: (frame, start, end) => this.frames.push(frame.slice(start, end)) > 0,
     handOver: () => false,
     hasRoute: () => true,
+    silent: () => undefined,
     congested: () => false,
     lifeOf: () => 0,
     storeOf: () => 0,

@@ -61,7 +61,7 @@ const SILENCED: Readonly<Record<string, { readonly send: () => Uint8Array; reado
 describe("a node whose peer has not greeted", () => {
   for (const [what, { send, counted }] of Object.entries(SILENCED)) {
     it(`closes at ${what} without a word, counts it, and serves others`, async () => {
-      for (const url of [target.tcp, target.ws]) {
+      for (const url of target.urls) {
         const before = await target.errors(counted);
         const peer = await target.stranger(url);
         peer.send(send());

@@ -111,10 +111,12 @@ const CUT: Readonly<Record<string, { readonly send: () => Uint8Array; readonly c
 describe("a node whose neighbour breaks the protocol", () => {
   for (const [what, { send, code }] of Object.entries(CUT)) {
     it(`says goodbye with ${code} at ${what}, counts it, and serves others`, async () => {
-      const peer = await target.neighbour();
-      peer.send(send());
-      expect(await peer.end()).toBe(code);
-      expect(await target.errors(code)).toBe(1);
+      for (const [before, url] of target.urls.entries()) {
+        const peer = await target.neighbour(url);
+        peer.send(send());
+        expect(await peer.end()).toBe(code);
+        expect(await target.errors(code)).toBe(before + 1);
+      }
       await target.serves();
     });
   }

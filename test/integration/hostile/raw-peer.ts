@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { WebSocket } from "ws";
 import { type MessageId, messageId, nodeId } from "../../../src/core/ids.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
@@ -113,6 +114,12 @@ export class RawPeer {
       const ws = new WebSocket(url);
       const peer = new RawPeer(id, ws);
       await within(once(ws, "open"), SOON, "the WebSocket opens");
+      return peer;
+    }
+    if (protocol === "tls:") {
+      const socket = connectTls({ host: hostname, port: Number(port), rejectUnauthorized: false });
+      const peer = new RawPeer(id, socket);
+      await within(once(socket, "secureConnect"), SOON, "the handshake is over");
       return peer;
     }
     const socket = connect({ host: hostname, port: Number(port), noDelay: true, ...(from === undefined ? {} : { localAddress: from }) });

@@ -45,6 +45,14 @@ function send(kind: FrameKind, body: Uint8Array, facts: { readonly id?: MessageI
   return id;
 }
 
+/** The neighbour comes anew, by another listener. */
+async function joinBy(url: string): Promise<void> {
+  peer.close();
+  await until(() => (target.node.status().links.length === 0 ? true : undefined), SOON, "its link is gone");
+  peer = await target.neighbour(url);
+  await target.node.reachable("hostile", { timeout: SOON });
+}
+
 /** The receipts for this message so far. */
 function receipts(id: MessageId): readonly Receipt[] {
   return peer
@@ -96,12 +104,15 @@ const DECODED: readonly FrameKind[] = [FRAME.receipt, FRAME.notice, FRAME.reset,
 describe("a node that gets routed frames with bodies that are wrong", () => {
   for (const [what, body] of Object.entries(UNREADABLE)) {
     it(`refuses a message of ${what}, drops receipts, notices, resets and replies of it, counts each, and serves others`, async () => {
-      const answer = await receipt(send(FRAME.message, messageOf(body)));
-      expect(answer).toMatchObject({ type: "refused", error: { code: "PROTOCOL_ERROR" } });
-      for (const kind of DECODED) send(kind, body);
-      await settled();
-      expect(await target.errors("PROTOCOL_ERROR")).toBe(1 + DECODED.length);
-      expect(peer.closed).toBe(false);
+      for (const [before, url] of target.urls.entries()) {
+        await joinBy(url);
+        const answer = await receipt(send(FRAME.message, messageOf(body)));
+        expect(answer).toMatchObject({ type: "refused", error: { code: "PROTOCOL_ERROR" } });
+        for (const kind of DECODED) send(kind, body);
+        await settled();
+        expect(await target.errors("PROTOCOL_ERROR")).toBe((1 + before) * (1 + DECODED.length));
+        expect(peer.closed).toBe(false);
+      }
       await target.serves();
     });
   }

@@ -1,5 +1,6 @@
 import { isMeshError, type MeshError } from "../../../src/core/errors.ts";
 import { type MessageId, type NodeId, nodeId } from "../../../src/core/ids.ts";
+import { TIMES } from "../../../src/core/limits.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
 import { Delivery } from "../../../src/delivery/delivery.ts";
 import type { EchoReply } from "../../../src/delivery/echo.ts";
@@ -22,9 +23,17 @@ export interface NodeOptions {
   readonly parks: boolean;
   readonly park: ParkLimits;
   readonly retention: number;
+  readonly late: { readonly seen: number; readonly journal: number };
+  readonly keepersBind: boolean;
 }
 
-const DEFAULTS: NodeOptions = { parks: true, park: { messages: 1_000, bytes: 1 << 24 }, retention: 60_000 };
+const DEFAULTS: NodeOptions = {
+  parks: true,
+  park: { messages: 1_000, bytes: 1 << 24 },
+  retention: 60_000,
+  late: { seen: TIMES.late, journal: TIMES.late },
+  keepersBind: true,
+};
 
 /** Some instances of Delivery in virtual time, over ways that can be slow, lose frames, be cut or have no room. */
 export class Net {
@@ -108,6 +117,8 @@ export class Peer {
   readonly bytes = new Map<MessageId, Uint8Array[]>();
   readonly echoes: EchoReply[] = [];
   idempotent = false;
+  /** Whether others than the sender of a work may have its responses. */
+  shares = true;
   badBodies = 0;
   /** How a request is answered; default: accepted, answered with its own payload, ended. */
   onRequest: (request: WorkRequest) => void = (request) => this.answer(request);
@@ -278,6 +289,7 @@ export class Peer {
           return false;
         },
         hasRoute: (high, low) => hop(high, low) !== undefined,
+        silent: () => undefined,
         congested: (high, low) => net.full.has(`${this.id}>${hop(high, low)}`),
         lifeOf: (high, low) => this.believes.life ?? of(high, low)?.life ?? 0,
         storeOf: (high, low) => this.believes.store ?? of(high, low)?.storeName ?? 0,
@@ -312,6 +324,7 @@ export class Peer {
         },
         destination: {
           isIdempotent: () => this.idempotent,
+          mayFollow: (asker, sender) => this.shares || asker === sender,
           onRequest: (request) => {
             this.requests.push(request);
             this.onRequest(request);

@@ -53,6 +53,28 @@ describe("SeenWindow", () => {
     expect(seen.add(id(2, 7), 0, 1_000)).toBe(true);
   });
 
+  it("keeps apart the ids of two senders under one lane, and asks of whom it is not told of anybody", () => {
+    const seen = new SeenWindow();
+    const [one, other] = [
+      { high: 1, low: 2 },
+      { high: 1, low: 3 },
+    ];
+    expect(seen.add(id(1, 7), 5, 1_000, one)).toBe(true);
+    expect([seen.has(id(1, 7), one), seen.has(id(1, 7), other), seen.has(id(1, 3), other), seen.has(id(1, 7))]).toEqual([
+      true,
+      false,
+      false,
+      true,
+    ]);
+    expect(seen.add(id(1, 7), 0, 2_000, other)).toBe(true);
+    expect(seen.add(id(1, 7), 0, 2_000, other)).toBe(false);
+    seen.wake(661_000);
+    expect([seen.has(id(1, 7), one), seen.has(id(1, 7), other)]).toEqual([false, true]);
+    // Of one that is in the journal and cannot be read.
+    seen.add(id(2, 7), 0, 1_000);
+    expect([seen.has(id(2, 7), one), seen.has(id(2, 8), one)]).toEqual([true, false]);
+  });
+
   it("knows everything below the floor as over, also what it never saw, and what lies beyond its span as no honest id", () => {
     const seen = new SeenWindow();
     seen.add(id(1, 100), 50, 1_000);
@@ -77,6 +99,16 @@ describe("SeenWindow", () => {
     seen.wake(at ?? 0);
     expect(seen.has(id(1, 1))).toBe(false);
     expect(seen.nextWake()).toBeUndefined();
+  });
+
+  it("remembers a lane for as long as its last message needs, where that came long after the first", () => {
+    const seen = new SeenWindow();
+    seen.add(id(1, 1), 0, 1_000);
+    seen.add(id(1, 2), 0, 500_000);
+    seen.wake(700_000);
+    expect(seen.has(id(1, 2))).toBe(true);
+    seen.wake(1_100_000);
+    expect(seen.has(id(1, 2))).toBe(true);
   });
 
   it("holds at most 65,536 lanes; the one that is over first makes room", () => {

@@ -38,7 +38,7 @@ describe("life.hex", () => {
 });
 
 describe("the recordings", () => {
-  const frames = ["link.hex", "routing.hex", "message.hex", "stream.hex"]
+  const frames = ["link.hex", "routing.hex", "message.hex", "stream.hex", "sealed.hex"]
     .flatMap(readRecordings)
     .filter(({ name }) => !/^advertisement(-|$)/.test(name));
 
