@@ -72,7 +72,9 @@ export class SimNode {
   /** This node was told to leave the mesh. */
   fatal: MeshError | undefined;
   /** Added to wall time. */
-  wallOffset = 0;
+  /** Its wall clock was set forth at some time. */
+  setForth = false;
+  #wallOffset = 0;
   /** Since when the process runs, or runs on. */
   upSince = 0;
   /** Of this life. */
@@ -105,6 +107,16 @@ export class SimNode {
 
   get frozen(): boolean {
     return this.#world.network.isFrozen(this.id);
+  }
+
+  get wallOffset(): number {
+    return this.#wallOffset;
+  }
+
+  /** Sets the wall clock of its host. */
+  set wallOffset(offset: number) {
+    if (offset > this.#wallOffset) this.setForth = true;
+    this.#wallOffset = offset;
   }
 
   /** Time that this life can know nothing of: the node was off, and its wall clock went back. */

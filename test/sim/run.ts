@@ -227,7 +227,7 @@ function undone({ ledger, clock }: World, first = 0): string[] {
   for (const sent of [...ledger.sent.values()].slice(first)) {
     const { ending, accepted, orphan, cancelled, from } = sent;
     // A wall clock that was set forth while the node was off is as if it had been off so long.
-    const aged = sent.durable && from.starts > 1 && from.wallOffset > 0;
+    const aged = sent.durable && from.starts > 1 && from.setForth;
     if (aged || orphan || cancelled || accepted || (ending !== undefined && !LATE.has(ending))) continue;
     if (ending === undefined || sent.at + sent.ttl > clock.now) wrong.push(`${ledger.name(sent)} is ${ending ?? "open"}`);
   }
