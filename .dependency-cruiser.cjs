@@ -94,8 +94,18 @@ module.exports = {
       name: "plugins-use-the-doors",
       comment: "a plugin imports receptor-mesh, receptor-mesh/plugin, receptor-mesh/testing and its own files",
       severity: "error",
-      from: { path: "^plugins/([^/]+)/" },
+      from: { path: "^plugins/([^/]+)/(?!test/)" },
       to: { path: "^(src|plugins|test|scripts|dist)/", pathNot: "^plugins/$1/|^(src|dist)/(index|plugin|testing)[.]" },
+    },
+    {
+      name: "plugin-tests-use-the-doors",
+      comment: "a plugin's tests also share one harness",
+      severity: "error",
+      from: { path: "^plugins/([^/]+)/test/" },
+      to: {
+        path: "^(src|plugins|test|scripts|dist)/",
+        pathNot: "^plugins/$1/|^(src|dist)/(index|plugin|testing)[.]|^test/support/plugin-harness[.]ts$",
+      },
     },
     {
       name: "src-knows-no-tests",

@@ -268,8 +268,7 @@ export class Engine {
 
   /** Whether the frame is one that this node says now, and not one that it carries, or that has come back to it. */
   #begins(frame: Uint8Array, start: number): boolean {
-    const isOwn = this.#isSelf(word(frame, start + OFFSET.source), word(frame, start + OFFSET.source + 4));
-    return isOwn && frame[start + OFFSET.hops] === 0;
+    return this.#isOwn(frame, start) && frame[start + OFFSET.hops] === 0;
   }
 
   #ownWayTo(high: number, low: number): Link | undefined {

@@ -1,7 +1,8 @@
 import type { NodeId } from "../core/ids.ts";
+import { SEALED } from "../wire/sealed.ts";
 
 /** Lengths in bytes; of a signature the greatest. */
-export const SEAL = { nonce: 12, tag: 16, key: 32, secret: 32, signature: 512 } as const;
+export const SEAL = { nonce: SEALED.nonce, tag: SEALED.tag, key: 32, secret: 32, signature: 512 } as const;
 
 /** Cryptography for sessions. All of it is synchronous, and costs some ten microseconds a call. */
 export interface Ciphers {

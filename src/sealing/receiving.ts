@@ -46,7 +46,6 @@ export class Receiving {
   readonly #live = new Deadlines<Source>();
   readonly #first = new Map<string, Instant>();
   readonly #remembered = new Deadlines<string>();
-
   readonly #most: number;
 
   /** `most`: so many sessions are remembered; for tests. */

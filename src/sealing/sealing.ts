@@ -39,9 +39,9 @@ export interface SealingOptions extends SendingOptions {
   readonly remembered?: number;
 }
 
-/** What leaves this node is sealed; how often what came was not opened. */
+/** What came of frames that could not be opened. */
 export interface SealingEvents {
-  /** `node` as the session says; undefined where that is not known. */
+  /** It was not taken. Its source is what its header says. */
   onUnopened(why: Unopened, sourceHigh: number, sourceLow: number): void;
   /** To be sent to that node: a frame of it could not be opened, as its session is not known here. */
   onUnknownSession(sourceHigh: number, sourceLow: number): void;

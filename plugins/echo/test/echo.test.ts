@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import plugin from "../src/index.ts";
-import { collect, isEndedBy, runAction } from "./harness.ts";
+import { collect, isEndedBy, runAction } from "../../../test/support/plugin-harness.ts";
 
 const only = async (...args: Parameters<typeof runAction>): Promise<unknown> =>
   (await collect(runAction(...args))).map((one) => one.payload);

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import plugin from "../src/index.ts";
-import { collect, isEndedBy, type Received, type RunOptions, runAction } from "./harness.ts";
+import { collect, isEndedBy, type Received, type RunOptions, runAction } from "../../../test/support/plugin-harness.ts";
 
 let server: Server;
 let base = "";

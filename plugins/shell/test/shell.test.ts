@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { PassThrough, Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import plugin from "../src/index.ts";
-import { collect, isEndedBy, type Received, type RunOptions, runAction } from "./harness.ts";
+import { collect, isEndedBy, type Received, type RunOptions, runAction } from "../../../test/support/plugin-harness.ts";
 
 const node = (script: string): string[] => [process.execPath, "-e", script];
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseDuration } from "../src/duration.ts";
 import plugin from "../src/index.ts";
-import { collect, isEndedBy, runAction } from "./harness.ts";
+import { collect, isEndedBy, runAction } from "../../../test/support/plugin-harness.ts";
 
 describe("parseDuration", () => {
   it.each([

@@ -29,10 +29,10 @@ export function isEndedBy(reason: Error): (error: unknown) => boolean {
   return (error) => (APART ? error instanceof Error && "code" in error && error.code === "CANCELLED" : error === reason);
 }
 
-async function* runApart(action: string, payload: string | Uint8Array | Readable, run: RunOptions): AsyncGenerator<Received> {
+async function* runApart(name: string, action: string, payload: string | Uint8Array | Readable, run: RunOptions): AsyncGenerator<Received> {
   const { options = {}, headers = {}, signal } = run;
-  const key = JSON.stringify(options);
-  const plugin = apart.get(key) ?? testPlugin(new URL("../src/index.ts", import.meta.url), { options });
+  const key = `${name} ${JSON.stringify(options)}`;
+  const plugin = apart.get(key) ?? testPlugin(new URL(`../../plugins/${name}/src/index.ts`, import.meta.url), { options });
   apart.set(key, plugin);
   for await (const { payload: answer, channel, streamed } of plugin.responses(action, payload, {
     headers,
@@ -49,7 +49,7 @@ export async function* runAction<Options>(
   payload: string | Uint8Array | Readable,
   more: RunOptions = {},
 ): AsyncGenerator<Received> {
-  if (APART) return yield* runApart(action, payload, more);
+  if (APART) return yield* runApart(plugin.name, action, payload, more);
   const { options, headers = {}, signal = new AbortController().signal } = more;
   const found = plugin.actions[action];
   if (found === undefined) throw new Error(`no action ${action}`);
