@@ -17,10 +17,12 @@ import { decodeAcknowledgements, encodeAcknowledgements } from "../../src/wire/a
 import { decodeAdvertisement, decodeEnvelope, encodeAdvertisement } from "../../src/wire/advertisement.ts";
 import { decodeDenied, encodeDenied } from "../../src/wire/denied.ts";
 import { BatchWriter, encodeDigest, encodePull, readBatch, readDigest, readPull } from "../../src/wire/digest.ts";
-import { decodeHello, decodeKeepalive, encodeHello, encodeKeepalive } from "../../src/wire/greeting.ts";
+import { ageOf, PageWriter, readPage } from "../../src/delivery/park-page.ts";
+import { decodeGoodbye, decodeHello, decodeKeepalive, encodeHello, encodeKeepalive } from "../../src/wire/greeting.ts";
 import { encodeMetadata, layMessage, readMessage } from "../../src/wire/message.ts";
 import { decodeError, decodeNotice, decodeReceipt, encodeError, encodeNotice, encodeReceipt } from "../../src/wire/outcome.ts";
 import { FrameParser } from "../../src/wire/parser.ts";
+import { frameOf } from "../unit/sealing/support.ts";
 import { endRecord, finishRecord, recordHead, RecordReader, runningRecord } from "../../src/wire/record.ts";
 
 /** What a peer hears that says what cannot be. */
@@ -110,6 +112,7 @@ const WIRE: Readonly<Record<string, Bare>> = {
     ],
     read: decodeHello,
   },
+  goodbye: { samples: [encodeError(error), EMPTY], read: decodeGoodbye },
   keepalive: { samples: [encodeKeepalive(12.5)], read: decodeKeepalive },
   denied: { samples: [encodeDenied({ number: 3, list: utf8("{}\nAA\n") })], read: decodeDenied },
   acknowledgements: {
@@ -147,6 +150,16 @@ const WIRE: Readonly<Record<string, Bare>> = {
 const facts = factsMessage({ name: "echo", concurrency: 4, actions: { run: { run: async () => "", idempotent: true } } });
 const framed = [frameHead(KIND.done, 0, facts.length), facts, frameHead(KIND.taken, 1, 4), Uint8Array.of(1, 0, 0, 0)];
 
+const frame = frameOf("a", "b", { body: Uint8Array.of(1, 2, 3) });
+const page = new PageWriter();
+page.push(frame, 0, frame.length);
+page.push(frame, 0, frame.length);
+
+/** What stands on the disk, which may have been damaged. */
+const STORED: Readonly<Record<string, Bare>> = {
+  "stored page": { samples: [page.close(5_000).slice()], read: (bytes) => readPage(bytes, () => undefined) === undefined && ageOf(bytes) },
+};
+
 /** What a plugin's process says. */
 const PLUGIN: Readonly<Record<string, Bare>> = {
   "plugin frames": { samples: [new Uint8Array(Buffer.concat(framed))], read: (bytes) => [...new FrameReader(BOUNDS.frame).read(bytes)] },
@@ -158,7 +171,10 @@ const PLUGIN: Readonly<Record<string, Bare>> = {
   "plugin count": { samples: [Uint8Array.of(1, 2, 3, 4)], read: readCount },
 };
 
-/** By name, all that read what a peer, a member or a plugin's process has written. */
+/** By name, all that read what a peer, a member, a plugin's process or this node's disk has written. */
 export const DECODERS: Readonly<Record<string, Decoder>> = Object.fromEntries(
-  Object.entries({ ...WIRE, ...PLUGIN }).map(([name, decoder]) => [name, { codes: PROTOCOL, most: LIMITS.controlFrame, ...decoder }]),
+  Object.entries({ ...WIRE, ...STORED, ...PLUGIN }).map(([name, decoder]) => [
+    name,
+    { codes: PROTOCOL, most: LIMITS.controlFrame, ...decoder },
+  ]),
 );

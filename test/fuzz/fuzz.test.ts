@@ -3,11 +3,12 @@ import { MeshError } from "../../src/core/errors.ts";
 import { DECODERS, type Decoder } from "./decoders.ts";
 import { fuzz } from "./fuzz.ts";
 import { identityDecoders } from "./identity-decoders.ts";
+import { sealingDecoders } from "./sealing-decoders.ts";
 
 const SHORT = { seed: 1, inputs: 2_000, milliseconds: 500 };
 const FED: Decoder = { samples: [Uint8Array.of(1, 2, 3, 4)], read: () => undefined, codes: ["PROTOCOL_ERROR"], most: 1_000 };
 
-const ALL = { ...DECODERS, ...(await identityDecoders()) };
+const ALL = { ...DECODERS, ...(await identityDecoders()), ...(await sealingDecoders()) };
 
 describe("fuzz", () => {
   for (const [name, decoder] of Object.entries(ALL)) {

@@ -76,7 +76,9 @@ function nested(random: Random, most: number): Uint8Array {
 }
 
 function noise(random: Random, length: number): Uint8Array {
-  return Uint8Array.from({ length }, () => Math.floor(random() * 256));
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = random() * 256;
+  return bytes;
 }
 
 function joined(...parts: readonly Uint8Array[]): Uint8Array {
