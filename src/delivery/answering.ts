@@ -38,6 +38,9 @@ export class Answering {
     if (isNew) conversation.responses++;
     conversation.down.write(payload === undefined ? [head] : [head, payload], isNew ? conversation.responses : undefined);
     this.mark(conversation);
+    // Its reader has something to do while more is made.
+    const { peer, down } = conversation;
+    if (down.chunkReady && this.#port.hasRoute(peer.high, peer.low)) this.#sendChunks(conversation);
     conversation.blocked = !conversation.down.writable;
     return !conversation.blocked;
   }
@@ -115,7 +118,17 @@ export class Answering {
       return;
     }
     if (conversation.phase === "refused") return this.#sayRefused(conversation);
-    let sent = false;
+    this.#sendChunks(conversation);
+    if (conversation.receiptDue) {
+      conversation.receiptDue = false;
+      this.receipt(peer, id, { type: "accepted" }, conversation.hold ? FLAG.hold : 0);
+    }
+    if (down.outstanding && !conversation.detached && this.#probes.get(conversation) === undefined)
+      this.#probes.set(conversation, now + conversation.wait);
+  }
+
+  #sendChunks(conversation: Conversation): void {
+    const { down, id, peer } = conversation;
     while (!conversation.detached) {
       if (this.#port.congested(peer.high, peer.low)) {
         this.#stalled.add(conversation);
@@ -123,15 +136,9 @@ export class Answering {
       }
       const chunk = down.take();
       if (chunk === undefined) break;
-      sent = true;
       this.#frames.sendChunk(peer, id, chunk, conversation.receiptDue ? FLAG.accepted : 0, conversation.generation);
       conversation.receiptDue = false;
     }
-    if (conversation.receiptDue) {
-      conversation.receiptDue = false;
-      this.receipt(peer, id, { type: "accepted" }, conversation.hold ? FLAG.hold : 0);
-    }
-    if (sent && this.#probes.get(conversation) === undefined) this.#probes.set(conversation, now + conversation.wait);
   }
 
   #sayRefused(conversation: Conversation): void {

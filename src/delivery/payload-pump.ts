@@ -27,6 +27,13 @@ export class PayloadPump {
     this.#port.markDirty();
   }
 
+  /** More was written: a whole chunk leaves at once, so that its reader has something to do while more is made. */
+  written(conversation: Conversation): void {
+    this.mark(conversation);
+    const { up, to } = conversation;
+    if (up?.chunkReady === true && this.#port.hasRoute(to.high, to.low)) this.#send(conversation);
+  }
+
   /** A link has room again. */
   unblock(): void {
     for (const conversation of this.#blocked) this.mark(conversation);
@@ -44,19 +51,23 @@ export class PayloadPump {
   }
 
   #pump(now: Instant, conversation: Conversation): void {
+    const { up, id } = conversation;
+    this.#send(conversation);
+    if (up?.outstanding === true && conversation.phase === "accepted")
+      this.#timers.set(id, Math.min(now + conversation.wait, this.#timers.get(id) ?? Infinity));
+  }
+
+  #send(conversation: Conversation): void {
     const { up, to, id } = conversation;
     if (up === undefined || conversation.phase !== "accepted") return;
-    let sent = false;
     for (;;) {
       if (this.#port.congested(to.high, to.low)) {
         this.#blocked.add(conversation);
-        break;
+        return;
       }
       const chunk = up.take();
-      if (chunk === undefined) break;
-      sent = true;
+      if (chunk === undefined) return;
       this.#frames.sendChunk(to, id, chunk, FLAG.upward, 0);
     }
-    if (sent || up.outstanding) this.#timers.set(id, Math.min(now + conversation.wait, this.#timers.get(id) ?? Infinity));
   }
 }

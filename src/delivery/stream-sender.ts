@@ -99,6 +99,11 @@ export class StreamSender {
     return this.#acked;
   }
 
+  /** A whole chunk may leave: no more is gained by waiting for what follows. */
+  get chunkReady(): boolean {
+    return Math.min(this.#end, this.#limit) - this.#sent >= LIMITS.chunk;
+  }
+
   /** Bytes held in memory, but for up to one credit of empty segments. */
   get held(): number {
     return this.#end - (this.#segments[0]?.offset ?? this.#end);

@@ -1,5 +1,7 @@
-/** Bytes of one pooled slab: as much as the largest frame, and what one write carries at most. */
-export const SLAB_BYTES = 65_536;
+import { LIMITS } from "../core/limits.ts";
+
+/** Bytes of one pooled slab, which is what one write carries at most: two chunks of a stream with their headers. */
+export const SLAB_BYTES = 2 * LIMITS.chunk + 1_024;
 /** Bytes of a small one: for the few link frames that a tick has for each of many links. */
 const SMALL_BYTES = 1_024;
 const KEEP_SMALL = 1_024;
@@ -39,7 +41,7 @@ export class SlabPool {
   readonly #size: number;
   #out = 0;
 
-  /** `keep`: how many unused slabs stay for later; default 64, which is 4 MiB. `size`: bytes of each; default 64 KiB. */
+  /** `keep`: how many unused slabs stay for later; default 64, which is 4 MiB. `size`: bytes of each; default 65 KiB. */
   constructor(keep = 64, size: number = SLAB_BYTES) {
     this.#keep = keep;
     this.#size = size;

@@ -29,10 +29,11 @@ export class PayloadStream {
   constructor(consumed: (count: number) => void) {
     this.#consumed = consumed;
     this.readable = new Readable({
-      highWaterMark: 64 * 1024,
+      // One piece at a time, and after \`read\` has returned: of two that wait a byte stream makes one, by copying both.
+      highWaterMark: 1,
       read: () => {
         this.#wanted = true;
-        this.#push();
+        if (this.#waiting.length > 0 || this.#whole) queueMicrotask(() => this.#push());
       },
     });
     // An abort destroys the stream; a plugin that does not read it has no error to hear of.
@@ -57,10 +58,10 @@ export class PayloadStream {
   }
 
   #push(): void {
-    while (this.#wanted) {
-      const bytes = this.#waiting.shift();
-      if (bytes === undefined) break;
-      this.#wanted = this.readable.push(bytes);
+    const bytes = this.#wanted ? this.#waiting.shift() : undefined;
+    if (bytes !== undefined) {
+      this.#wanted = false;
+      this.readable.push(bytes);
       this.#consumed(bytes.length);
     }
     if (this.#whole && this.#waiting.length === 0 && !this.readable.destroyed) this.readable.push(null);

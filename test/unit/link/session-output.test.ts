@@ -201,7 +201,7 @@ describe("LinkSession output", () => {
     const pair = full(slabs);
     for (let i = 0; i < 1_000; i++) {
       send(pair.a, routed(FRAME.data, 1, 64));
-      for (let j = 0; j < 8; j++) send(pair.a, routed(FRAME.ack, 2, 8_190));
+      for (let j = 0; j < 8; j++) send(pair.a, routed(FRAME.ack, 2, SLAB_BYTES / 8 - 2));
       pair.a.port.take();
       pair.a.session.drained(pair.now);
     }
