@@ -23,13 +23,14 @@ function warnings({ warnings }: Status, out: Pick<Output, "style">): string[] {
 }
 
 function own({ plugins }: Status, out: Pick<Output, "style">): string[] {
-  const rows = plugins.map(({ name, version, isolated, pid, restarts }) => [
+  const rows = plugins.map(({ name, version, isolated, hidden, pid, restarts }) => [
     name,
     version,
     isolated ? `its own, ${pid === null ? "starting again" : (pid ?? "-")}` : "the node's",
+    isolated ? (hidden === true ? "hidden" : "open") : "open",
     isolated ? String(restarts ?? 0) : "-",
   ]);
-  return rows.length === 0 ? [] : section("PLUGIN,VERSION,PROCESS,RESTARTS", rows, out, [3]);
+  return rows.length === 0 ? [] : section("PLUGIN,VERSION,PROCESS,DATA,RESTARTS", rows, out, [4]);
 }
 
 function nodes({ nodes }: Status, out: Pick<Output, "style">): string[] {

@@ -53,7 +53,7 @@ export interface WebSocketConfig {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** A plugin's own options, and with them `trusted` and `isolation` (memory in bytes, time in ms, environment), which the node takes out. */
+/** A plugin's own options, and with them `trusted` and `isolation` (memory in bytes, time in ms, environment, hide, user), which the node takes out. */
 export type PluginOptions = Readonly<Record<string, unknown>>;
 
 /** "auto": every plugin that is found. A map: these, with their options. */

@@ -60,6 +60,17 @@ const pluginPart = z
           .max(256)
           .optional()
           .meta({ description: "Variables that it gets beside PATH, HOME, LANG, TZ, TMPDIR." }),
+        hide: z
+          .union([z.boolean(), z.array(z.string().startsWith("/")).min(1).max(64)], {
+            error: "it is true, false, or a list of folders to hide beside the data folder, from / on",
+          })
+          .optional()
+          .meta({ description: "Whether the data folder is hidden from it; default: where the system lets a node that is not root." }),
+        user: z
+          .string()
+          .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/, { error: "it is the name or number of a user" })
+          .optional()
+          .meta({ description: "The user that it runs as, where the node runs as root." }),
       })
       .optional(),
   })

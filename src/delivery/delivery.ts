@@ -59,6 +59,7 @@ export class Delivery {
   readonly #id: NodeId;
   readonly #self: NodeHash;
   readonly #clock: () => Instant;
+  readonly #port: DeliveryPort;
   readonly echo: Echo;
   readonly #onEchoReply: (id: MessageId, reply: EchoReply) => void;
   readonly #acks: AckQueue;
@@ -71,6 +72,7 @@ export class Delivery {
     this.#id = options.self;
     this.#self = hashNodeId(options.self);
     this.#clock = options.clock;
+    this.#port = port;
     const frames = new Frames(this.#self, port);
     this.#frames = frames;
     this.#acks = new AckQueue(frames);
@@ -224,6 +226,11 @@ export class Delivery {
     return parked.source.high === this.#self.high && parked.source.low === this.#self.low;
   }
 
+  #echoReply(id: MessageId, reply: EchoReply, from: NodeHash): void {
+    if (isSameHash(hashNodeId(reply.node), from)) this.#onEchoReply(id, reply);
+    else this.#port.denied(from);
+  }
+
   #chunk(now: Instant, bytes: Uint8Array, view: DataView, start: number, end: number): void {
     if (end - start < CHUNK_AT) return;
     const flags = view.getUint8(start + OFFSET.flags);
@@ -251,7 +258,7 @@ export class Delivery {
       case FRAME.notice: {
         const notice = decodeNotice(body);
         // Each speaks for itself alone.
-        return isSameHash(hashNodeId(notice.node), from) ? this.origin.onNotice(now, id, notice) : undefined;
+        return isSameHash(hashNodeId(notice.node), from) ? this.origin.onNotice(now, id, notice) : this.#port.denied(from);
       }
       case FRAME.reset:
         if ((view.getUint8(start + OFFSET.flags) & FLAG.upward) === 0) return this.origin.onReset(id, decodeError(body), from);
@@ -261,7 +268,7 @@ export class Delivery {
       case FRAME.echo:
         return this.echo.answer(id, from, view.getUint8(start + OFFSET.hops) + 1);
       case FRAME.echoReply:
-        return this.#onEchoReply(id, this.echo.read(body));
+        return this.#echoReply(id, this.echo.read(body), from);
       case FRAME.confirm:
         return this.destination.onConfirm(id, from);
       case FRAME.custody: {

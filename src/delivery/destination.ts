@@ -94,8 +94,7 @@ export class Destination {
     const peer = { high: header.sourceHigh, low: header.sourceLow };
     const known = this.#conversations.get(id);
     // Ids are no secret, and another has used this one.
-    if (known !== undefined && !isSameHash(known.origin, peer))
-      return this.#answering.receipt(peer, id, { type: "refused", error: notYours() });
+    if (known !== undefined && !isSameHash(known.origin, peer)) return this.#refuseForeign(peer, id);
     if (known !== undefined) return this.#again(known);
     // The journal remembers for longer, as a later life of this node may have to.
     if (this.#seen.has(id, peer) || this.#journal.has(id)) {
@@ -207,9 +206,9 @@ export class Destination {
 
   onChunk(now: Instant, id: MessageId, chunk: { offset: number; bytes: Uint8Array; fin: boolean; probe: boolean; from: NodeHash }): void {
     const conversation = this.#conversations.get(id);
+    if (conversation !== undefined && !isSameHash(conversation.origin, chunk.from)) return this.#port.denied(chunk.from);
     const up = conversation?.up;
     if (conversation === undefined || up === undefined) return this.#unknown(chunk.from, id);
-    if (!isSameHash(conversation.origin, chunk.from)) return;
     const whole = up.whole;
     const fresh = up.receive(chunk.offset, chunk.bytes, chunk.fin);
     if (chunk.probe) {
@@ -238,7 +237,8 @@ export class Destination {
         return this.#answering.reset(from, ack.id, conversation.interrupted);
       return this.#again(conversation);
     }
-    if (conversation.phase === "refused" || ack.generation !== conversation.generation || !isSameHash(conversation.peer, from)) return;
+    if (!isSameHash(conversation.peer, from)) return this.#foreign(conversation, from);
+    if (conversation.phase === "refused" || ack.generation !== conversation.generation) return;
     if (ack.detached) {
       conversation.detached = true;
       return;
@@ -255,7 +255,7 @@ export class Destination {
     const conversation = this.#conversations.get(id);
     if (conversation !== undefined) {
       // Its sender may cancel it, and who follows it in its place.
-      if (!isSameHash(conversation.origin, from) && !isSameHash(conversation.peer, from)) return;
+      if (!isSameHash(conversation.origin, from) && !isSameHash(conversation.peer, from)) return this.#foreign(conversation, from);
       if (conversation.phase === "journaling" || conversation.phase === "offered") return this.refuse(now, id, error);
       if (conversation.phase === "accepted") return this.#events.onCancel(id, error);
       if (conversation.interrupted !== undefined) return this.#answering.reset(from, id, conversation.interrupted);
@@ -269,8 +269,9 @@ export class Destination {
 
   onConfirm(id: MessageId, from: NodeHash): void {
     const conversation = this.#conversations.get(id);
-    if (conversation?.hold === true && conversation.phase === "accepted" && isSameHash(conversation.origin, from))
-      this.#events.onConfirm(id);
+    if (conversation === undefined) return;
+    if (!isSameHash(conversation.origin, from)) return this.#port.denied(from);
+    if (conversation.hold && conversation.phase === "accepted") this.#events.onConfirm(id);
   }
 
   /** Someone wants the responses from one on: the stream starts over for it. `elsewhere`: where this node sent the work, if it did. */
@@ -284,8 +285,7 @@ export class Destination {
         : new MeshError("UNKNOWN_WORK", "this node has no such work");
       return this.#answering.receipt(from, id, { type: "refused", error });
     }
-    if (!this.#events.mayFollow(this.#port.nodeOf(from.high, from.low), conversation.sender))
-      return this.#answering.receipt(from, id, { type: "refused", error: notYours() });
+    if (!this.#events.mayFollow(this.#port.nodeOf(from.high, from.low), conversation.sender)) return this.#refuseForeign(from, id);
     if (conversation.error !== undefined) return this.#answering.receipt(from, id, { type: "refused", error: conversation.error });
     const serial = new Fields(decode(body), "a request to attach").integer("f", 1);
     const place = conversation.down.rewind(serial, conversation.responses + 1);
@@ -357,6 +357,17 @@ export class Destination {
     const conversation = newConversation(facts, this.#nursery);
     this.#conversations.set(facts.id, conversation);
     return conversation;
+  }
+
+  /** The work with this id is another's. */
+  #refuseForeign(from: NodeHash, id: MessageId): void {
+    this.#port.denied(from);
+    this.#answering.receipt(from, id, { type: "refused", error: notYours() });
+  }
+
+  /** What comes of who does not follow the work, unless it did before another of its owner took its place. */
+  #foreign({ origin, sender }: Conversation, from: NodeHash): void {
+    if (!isSameHash(origin, from) && !this.#events.mayFollow(this.#port.nodeOf(from.high, from.low), sender)) this.#port.denied(from);
   }
 
   #resume(now: Instant, { id, frame, body, ended, ttl }: Journaled): void {

@@ -71,7 +71,7 @@ export class Following {
       acks.add(now, { to: chunk.from, take: () => unknownReader(id, chunk.generation, chunk.offset) }, true);
       return;
     }
-    if (!isSameHash(conversation.to, chunk.from)) return;
+    if (!isSameHash(conversation.to, chunk.from)) return this.#rooms.port.denied(chunk.from);
     // Before it knows where its stream begins, a chunk can only be from the stream of an earlier follower.
     if (conversation.phase === "attaching") return;
     if (chunk.generation !== conversation.generation && !this.#followRerun(conversation, chunk.generation)) return;
@@ -93,7 +93,8 @@ export class Following {
   onAck(now: Instant, ack: Acknowledgement, from: NodeHash): void {
     const conversation = this.#rooms.live.get(ack.id);
     const up = conversation?.up;
-    if (conversation === undefined || up === undefined || !isSameHash(conversation.to, from)) return;
+    if (conversation === undefined || up === undefined) return;
+    if (!isSameHash(conversation.to, from)) return this.#rooms.port.denied(from);
     const before = up.acked;
     if (!up.acknowledge(ack.offset, ack.window, ack.done)) return;
     if (ack.probed) up.goBack();

@@ -174,7 +174,8 @@ export class Origin {
 
   onReceipt(now: Instant, id: MessageId, receipt: Receipt, from: NodeHash): void {
     const conversation = this.#live.get(id);
-    if (conversation === undefined || !isSameHash(conversation.to, from)) return;
+    if (conversation === undefined) return;
+    if (!isSameHash(conversation.to, from)) return this.#port.denied(from);
     switch (receipt.type) {
       case "accepted":
         return this.#accepted(now, conversation);
@@ -220,7 +221,8 @@ export class Origin {
   /** The worker does not know the work, or ended it without a word. */
   onReset(id: MessageId, error: MeshError, from: NodeHash): void {
     const conversation = this.#live.get(id);
-    if (conversation === undefined || !isSameHash(conversation.to, from)) return;
+    if (conversation === undefined) return;
+    if (!isSameHash(conversation.to, from)) return this.#port.denied(from);
     // All that the worker had to say is here.
     if (conversation.down.whole) return this.#forget(conversation);
     const known = conversation.phase === "accepted" || error.code === "RESPONSES_GONE";

@@ -41,6 +41,8 @@ export interface DeliveryPort {
   /** The name of a node's store; 0 where it is not known. */
   storeOf(high: number, low: number): number;
   nodeOf(high: number, low: number): NodeId | undefined;
+  /** That node has said something of what is another's, or in another's name: it had no effect. */
+  denied(from: NodeHash): void;
   readonly records: Records;
   /** Milliseconds since 1970; used only to tell how long this node was off. */
   wallClock(): number;

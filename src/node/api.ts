@@ -109,6 +109,8 @@ export interface PluginStatus {
 export interface OwnPluginStatus extends PluginStatus {
   /** Whether it runs in a process of its own. */
   readonly isolated: boolean;
+  /** Whether the node's data folder, with its keys and its store, is out of that process's reach. Absent where it runs in the node's. */
+  readonly hidden?: boolean;
   /** That process; null while there is none. Absent where it runs in the node's. */
   readonly pid?: number | null;
   /** How often that process was started again. */

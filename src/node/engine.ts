@@ -236,6 +236,7 @@ export class Engine {
       lifeOf: (high, low) => (this.#isSelf(high, low) ? this.#life : this.#bootOf(high, low, lifeOf)),
       storeOf: (high, low) => (this.#isSelf(high, low) ? this.#store : this.#bootOf(high, low, storeOf)),
       nodeOf: (high, low) => this.routing.idOf(high, low),
+      denied: ({ high, low }) => this.#denied(this.routing.idOf(high, low) ?? "a node that is not known here"),
       markDirty: () => this.#schedule(),
     };
   }
@@ -325,6 +326,11 @@ export class Engine {
   #impostor({ peer }: Link): void {
     this.counts.badBodies++;
     this.#handlers.events.onBadBody(new MeshError("DENIED", `a frame in this node's own name came from ${peer}`, { data: { node: peer } }));
+  }
+
+  #denied(node: string): void {
+    this.counts.badBodies++;
+    this.#handlers.events.onBadBody(new MeshError("DENIED", `${node} has spoken of what is another's`, { data: { node } }));
   }
 
   #receive(now: Instant, bytes: Uint8Array, view: DataView, start: number, end: number): void {

@@ -336,7 +336,10 @@ export class Node implements MeshNode {
           const id = v4() as MessageId;
           const sentAt = engine.now();
           asked.push(id);
-          this.#echoes.set(id, (reply) => resolve({ rtt: engine.now() - sentAt, reply }));
+          // One that met its hop limit elsewhere has not reached the node.
+          this.#echoes.set(id, (reply) => {
+            if (reach !== undefined || reply.node === node) resolve({ rtt: engine.now() - sentAt, reply });
+          });
           if (!engine.delivery.echo.ask(id, node, reach))
             return reject(new MeshError("NO_ROUTE", `there is no route to ${node}`, { data: { node } }));
           engine.poke();

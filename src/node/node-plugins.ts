@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { NodeConfig } from "../config/node-config.ts";
 import type { Logger } from "../core/log.ts";
 import { checkDefinition, factsOf } from "../plugin/check.ts";
@@ -33,7 +33,8 @@ interface OwnPlugin extends ReadyPlugin {
 }
 
 function statusOf({ name, version, actions }: PluginFacts, apart: LoadedPlugin["apart"]): OwnPluginStatus {
-  const place = apart === undefined ? { isolated: false } : { isolated: true, pid: apart.pid ?? null, restarts: apart.restarts };
+  const place =
+    apart === undefined ? { isolated: false } : { isolated: true, hidden: apart.hidden, pid: apart.pid ?? null, restarts: apart.restarts };
   return { name, version, actions: [...actions.keys()], ...place };
 }
 
@@ -51,15 +52,17 @@ export class NodePlugins {
       ...(definition.name === options.builtin.name && { apart: true }),
     });
     this.#own = new Map(own.map((definition) => [definition.name, { definition, options: undefined, facts: facts(definition) }]));
+    const pluginDir = join(options.dataDir, "plugins");
+    const byDefault = options.config.tls.cert !== undefined;
     this.#registry = new PluginRegistry({
-      pluginDir: join(options.dataDir, "plugins"),
+      pluginDir,
       cwd: process.cwd(),
       specs: options.config.extraPlugins,
       plugins: options.config.plugins,
       watch: true,
       reserved: [...this.#own.keys()],
       log: options.log,
-      isolation: { node: options.node, byDefault: options.config.tls.cert !== undefined },
+      isolation: { node: options.node, byDefault, secrets: { dataDir: resolve(options.dataDir), plugins: resolve(pluginDir) } },
       drained: ({ definition }) => options.host.drained(definition),
     });
   }

@@ -20,7 +20,7 @@ export interface Prepared {
 }
 
 /** How a plugin that runs in a process of its own is run. */
-export type Apart = Pick<IsolatedOptions, "isolation" | "node" | "log">;
+export type Apart = Pick<IsolatedOptions, "isolation" | "secrets" | "node" | "log">;
 
 export interface Module {
   readonly definition: PluginDefinition;

@@ -1,5 +1,6 @@
 import type { Log } from "../core/log.ts";
 import type { Isolation } from "./isolated/isolation.ts";
+import type { Secrets } from "./isolated/launch.ts";
 import type { Module, Prepared } from "./load.ts";
 import { type PluginsSetting, settingsOf } from "./settings.ts";
 
@@ -8,6 +9,8 @@ export interface PlacementOptions {
   readonly node: string;
   /** Whether those run apart of which the configuration does not say where. */
   readonly byDefault: boolean;
+  /** What their processes are kept from, where that is wanted and possible. */
+  readonly secrets?: Secrets;
 }
 
 /** Decides which plugins run in a process of their own, and loads them where they are to run. */
@@ -40,7 +43,8 @@ export class Placement {
 
   async #loadIn(isolation: Isolation | undefined, prepared: Prepared, fresh: boolean): Promise<Module> {
     if (isolation === undefined || this.#options === undefined) return await prepared.load(fresh);
-    return await prepared.isolate({ isolation, node: this.#options.node, log: this.#log });
+    const { node, secrets } = this.#options;
+    return await prepared.isolate({ isolation, node, log: this.#log, ...(secrets !== undefined && { secrets }) });
   }
 
   /** Undefined: in this process. */
@@ -52,7 +56,11 @@ export class Placement {
 
   #unnamed(setting: PluginsSetting): Isolation | undefined {
     if (this.#options === undefined) return undefined;
-    const some = setting !== "auto" && Object.values(setting).some((part) => settingsOf(part).trusted === false);
-    return this.#options.byDefault || some ? settingsOf(undefined).isolation : undefined;
+    const parts = setting === "auto" ? [] : Object.values(setting).map(settingsOf);
+    if (!this.#options.byDefault && !parts.some(({ trusted }) => trusted === false)) return undefined;
+    // It may be any of them: it has to be as the one that is held most strictly.
+    const user = parts.map(({ isolation }) => isolation.user).find((each) => each !== undefined);
+    const hide = parts.map(({ isolation }) => isolation.hide).find((each) => each !== undefined && each !== false);
+    return { ...settingsOf(undefined).isolation, user, hide };
   }
 }

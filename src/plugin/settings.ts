@@ -20,10 +20,16 @@ export function settingsOf(part: unknown): PluginSettings {
 }
 
 function isolationOf(given: unknown): Isolation {
-  const { memory, time, environment } = isRecord(given) ? given : {};
+  const { memory, time, environment, hide, user } = isRecord(given) ? given : {};
   return {
     memory: typeof memory === "number" ? memory : DEFAULT_MEMORY,
     time: typeof time === "number" ? time : undefined,
-    environment: Array.isArray(environment) ? environment.filter((name): name is string => typeof name === "string") : [],
+    environment: Array.isArray(environment) ? environment.filter(isText) : [],
+    hide: Array.isArray(hide) ? hide.filter(isText) : typeof hide === "boolean" ? hide : undefined,
+    user: typeof user === "string" ? user : undefined,
   };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
 }

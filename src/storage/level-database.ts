@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { chmod, mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Level } from "level";
 import { MeshError } from "../core/errors.ts";
@@ -81,11 +81,20 @@ async function mended(dir: string, log: Log): Promise<OpenedDatabase> {
 }
 
 async function opened(dir: string, log: Log): Promise<OpenedDatabase> {
+  await ownerOnly(dir);
   const database: Database = new Level(dir, { keyEncoding: "utf8", valueEncoding: "view" });
   await database.open();
   const lostBytes = await droppedBytes(dir);
   if (lostBytes > 0) log.error({ dir, bytes: lostBytes }, "store log was damaged, records are lost");
   return { database, repaired: false, setAside: undefined, lostBytes };
+}
+
+/** LevelDB makes folders and files that others may read, also where the data folder was made by somebody who let them. */
+async function ownerOnly(dir: string): Promise<void> {
+  const ignored = (): undefined => undefined;
+  // What is wrong with the folder is said where it is opened.
+  await mkdir(dir, { recursive: true, mode: 0o700 }).catch(ignored);
+  await chmod(dir, 0o700).catch(ignored);
 }
 
 /** Throws where neither repair nor a new folder would help, or where a good store might be taken for a bad one. */

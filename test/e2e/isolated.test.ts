@@ -1,8 +1,15 @@
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { identityFiles } from "../../src/identity/files.ts";
+import { hidingCommand } from "../../src/plugin/isolated/hiding.ts";
 import type { OwnPluginStatus } from "../../src/node/api.ts";
 import { freePort, pluginFolder, ProcessMesh, type Ran, until } from "../support/mesh.ts";
+
+const [tool, ...words] = [...hidingCommand([], "/"), "true"];
+/** Whether this machine lets its users have namespaces. */
+const POSSIBLE = process.platform === "linux" && spawnSync(tool, words).status === 0;
 
 let mesh: ProcessMesh;
 let port = 0;
@@ -66,6 +73,25 @@ test("a plugin's process that is killed ends its works with the reason, and anot
   expect(after).toMatchObject({ isolated: true, restarts: 1 });
   expect(after?.pid).not.toBe(before?.pid);
 });
+
+test.skipIf(!POSSIBLE)(
+  "a command of a plugin cannot read the node's keys where they are hidden (needs Linux with namespaces for users)",
+  async () => {
+    const key = identityFiles(mesh.dataDir("a")).key;
+    const peeks = async (hide: boolean): Promise<Ran> => {
+      configure(`shell: { isolation: { hide: ${hide} }, commands: { peek: cat ${key}, hello: echo hello } }`);
+      process.kill(mesh.pid("a"), "SIGHUP");
+      await until(async () => ((await own())["shell"]?.hidden === hide ? true : undefined), 10_000, `hide is ${hide}`);
+      expect((await as("send", "a", "shell:run", "hello")).stdout).toContain("hello");
+      return await as("send", "a", "shell:run", "peek");
+    };
+    expect((await peeks(false)).stdout).toContain("PRIVATE KEY");
+    const hidden = await peeks(true);
+    expect(hidden.code).not.toBe(0);
+    expect(hidden.stdout).toContain("No such file");
+    expect(hidden.stdout).not.toContain("PRIVATE KEY");
+  },
+);
 
 test("SIGHUP moves a plugin to where the configuration says now", async () => {
   configure("shell: { trusted: true, commands: { hello: echo hello } }\n  echo: { trusted: false }");

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { Backoff } from "../../core/backoff.ts";
 import { MeshError, toMeshError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
@@ -5,6 +6,7 @@ import { WORK_TIMES } from "../../work/types.ts";
 import type { ActionDefinition, ActionFunction, PluginDefinition } from "../definition.ts";
 import { invalid } from "../package.ts";
 import type { Isolation } from "./isolation.ts";
+import { type Launch, planLaunch, type Secrets } from "./launch.ts";
 import { readFacts } from "./messages.ts";
 import { PluginProcess } from "./plugin-process.ts";
 import { RemoteWork } from "./remote-work.ts";
@@ -16,6 +18,8 @@ export interface IsolatedOptions {
   readonly label: string;
   readonly node: string;
   readonly isolation: Isolation;
+  /** What the process is to be kept from; undefined: nothing. */
+  readonly secrets?: Secrets;
   readonly log: Log;
   /** Milliseconds that loading, start() and stop() may each take. */
   readonly limit: number;
@@ -37,6 +41,7 @@ const LIVED = 30_000;
 export class IsolatedPlugin {
   readonly definition: PluginDefinition;
   readonly #options: IsolatedOptions;
+  readonly #launch: Launch;
   readonly #backoff = new Backoff(RESTART, Math.random);
   #log: Log;
   #process: PluginProcess | undefined;
@@ -49,8 +54,9 @@ export class IsolatedPlugin {
   #begun = false;
   #closed = false;
 
-  private constructor(options: IsolatedOptions, first: PluginProcess, facts: PluginDefinition) {
+  private constructor(options: IsolatedOptions, launch: Launch, first: PluginProcess, facts: PluginDefinition) {
     this.#options = options;
+    this.#launch = launch;
     this.#log = options.log;
     this.#process = first;
     this.#ready = Promise.resolve(first);
@@ -66,11 +72,14 @@ export class IsolatedPlugin {
   /** Starts a process, and has it load the plugin. Rejects with PLUGIN_INVALID. */
   static async load(options: IsolatedOptions): Promise<IsolatedPlugin> {
     let told = (_error: MeshError, _expected: boolean): void => undefined;
-    const first = new PluginProcess({ ...options, onGone: (error, expected) => told(error, expected) });
+    const launch = await planLaunch(options.isolation, options.secrets, fileURLToPath(options.url)).catch((error: unknown) => {
+      throw asInvalid(error, options.label, "it cannot run apart");
+    });
+    const first = new PluginProcess({ ...options, launch, onGone: (error, expected) => told(error, expected) });
     try {
       const { url, label, node, limit } = options;
       const facts = readFacts(await first.load({ url, label, node, limit }), label);
-      const plugin = new IsolatedPlugin(options, first, facts);
+      const plugin = new IsolatedPlugin(options, launch, first, facts);
       told = (error, expected) => plugin.#onGone(first, error, expected);
       return plugin;
     } catch (error) {
@@ -82,6 +91,11 @@ export class IsolatedPlugin {
   /** The process that runs it now. */
   get pid(): number | undefined {
     return this.#process?.pid;
+  }
+
+  /** Whether the node's data folder is out of its reach. */
+  get hidden(): boolean {
+    return this.#launch.hidden;
   }
 
   /** How often its process was started again. */
@@ -160,6 +174,7 @@ export class IsolatedPlugin {
     const { url, label, node, limit } = this.#options;
     const process: PluginProcess = new PluginProcess({
       ...this.#options,
+      launch: this.#launch,
       onGone: (error, expected) => this.#onGone(process, error, expected),
     });
     this.#process = process;

@@ -7,6 +7,7 @@ import { Channel } from "./channel.ts";
 import { pluginEnvironment } from "./environment.ts";
 import { BOUNDS, type Frame, KIND, type Kind } from "./frames.ts";
 import type { Isolation } from "./isolation.ts";
+import type { Launch } from "./launch.ts";
 import { watchMemory } from "./memory-watch.ts";
 import { type LoadOrder, readLog, readMessage, readOutcome, toJson } from "./messages.ts";
 import { readLines } from "./output.ts";
@@ -17,6 +18,7 @@ export interface ProcessOptions {
   /** What errors and the log call the plugin. */
   readonly label: string;
   readonly isolation: Isolation;
+  readonly launch: Launch;
   readonly log: Log;
   /** It has ended, and so have its works; `expected`: it was told to. */
   onGone(error: MeshError, expected: boolean): void;
@@ -58,12 +60,14 @@ export class PluginProcess {
 
   constructor(options: ProcessOptions) {
     this.#options = options;
-    const { isolation } = options;
+    const { isolation, launch } = options;
+    const [command = "", ...args] = [...launch.through, process.execPath, ...programArguments(isolation.memory)];
     // A group of its own: a key pressed on the node's terminal is the node's to answer, and what the plugin starts can be ended with it.
-    this.#child = spawn(process.execPath, programArguments(isolation.memory), {
-      env: pluginEnvironment(process.env, isolation.environment),
+    this.#child = spawn(command, args, {
+      env: pluginEnvironment(process.env, isolation.environment, launch.user !== undefined),
       stdio: ["ignore", "pipe", "pipe", "pipe"],
       detached: true,
+      ...launch.user,
     });
     const pipe = this.#child.stdio[3];
     if (!(pipe instanceof Duplex)) throw new MeshError("INTERNAL", "a process without a pipe");

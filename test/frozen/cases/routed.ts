@@ -18,6 +18,7 @@ export class Catcher {
     lifeOf: () => 0,
     storeOf: () => 0,
     nodeOf: () => undefined,
+    denied: () => undefined,
     records: { write: () => undefined, get: () => undefined, scan: () => undefined },
     wallClock: () => 0,
     markDirty: () => undefined,

@@ -6,6 +6,7 @@ import { nodeId } from "../../../src/core/ids.ts";
 import { encode } from "../../../src/wire/codec.ts";
 import { FLAG, FRAME, type FrameKind, OFFSET } from "../../../src/wire/frame.ts";
 import { encodeMetadata, layMessage } from "../../../src/wire/message.ts";
+import { readMessageId } from "../../../src/wire/message-id.ts";
 import { encodeError, encodeNotice, encodeReceipt } from "../../../src/wire/outcome.ts";
 import { until } from "../../support/mesh.ts";
 import { routedFrame } from "./raw-peer.ts";
@@ -110,7 +111,7 @@ describe("a member that carries for two others and speaks in their names", () =>
     expect(await mesh.east.errors("DENIED")).toBe(1);
   });
 
-  it("does nothing, by ids that it has seen, to the works of others", async () => {
+  it("does nothing, by ids that it has seen, to the works of others, and what it says in their owners' place is counted", async () => {
     const { mallory } = mesh;
     const { id, rest } = await begun("work");
     await expect(mallory.node.attach(id, { node: "east" })).rejects.toMatchObject({ code: "DENIED" });
@@ -130,8 +131,35 @@ describe("a member that carries for two others and speaks in their names", () =>
     await settled();
     expect(mesh.runs.map(({ text }) => text)).toEqual(["work"]);
     expect(mesh.aborted).toEqual([]);
+    // At east to attach, to cancel, the payload, the message; at west the receipt, the reset, the notice of east's and the responses.
+    expect([await mesh.east.errors("DENIED"), await mesh.west.errors("DENIED")]).toEqual([4, 4]);
     mesh.release();
     expect(await rest).toEqual(["begun", `${ANSWER} work`]);
+    expect([await mesh.east.errors("DENIED"), await mesh.west.errors("DENIED")]).toEqual([4, 4]);
+  });
+
+  it("answers no ping in another's place, whatever name it gives", async () => {
+    const { mallory, west } = mesh;
+    const own = mallory.sealer();
+    for (const [name, counted] of [
+      ["east", 1],
+      ["mallory", 0],
+    ] as const) {
+      let asked = 0;
+      mallory.pipes.deed = ({ kind, source, frame }) => {
+        if (kind !== FRAME.echo || source !== "west") return [frame];
+        const id = readMessageId(frame, OFFSET.id);
+        const body = encode({ n: name, v: "6.6.6", r: 0, q: 0, h: 2 });
+        if (++asked === 1) mallory.pipes.say("west", mallory.sealed(routedFrame(FRAME.echoReply, "mallory", "west", body, { id }), own));
+        return [];
+      };
+      const before = await west.errors("DENIED");
+      await expect(west.node.ping("east", { timeout: 500 })).rejects.toMatchObject({ code: "TIMEOUT" });
+      expect(asked).toBeGreaterThan(0);
+      expect((await west.errors("DENIED")) - before).toBe(counted);
+    }
+    mallory.pipes.deed = honest;
+    expect(await west.node.ping("east")).toMatchObject({ hops: 2 });
   });
 
   it("that takes an id before its owner harms that one message, and none after it", async () => {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -16,6 +16,11 @@ export class Workshop implements AsyncDisposable {
     const workshop = new Workshop(await realpath(await mkdtemp(join(tmpdir(), "receptor-test-"))));
     await mkdir(workshop.root, { recursive: true });
     return workshop;
+  }
+
+  /** Lets other users of the machine read it. */
+  async share(): Promise<void> {
+    await chmod(this.#temporary, 0o755);
   }
 
   get pluginDir(): string {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
@@ -21,6 +21,17 @@ describe("LevelStore keeps the promises of a Store", () => {
     };
   });
 });
+
+test.skipIf(process.platform === "win32")("openLevelStore keeps others from its folder, whoever made it before", () =>
+  withFolder(async (dir) => {
+    const modeOf = async (): Promise<number> => (await stat(dir)).mode & 0o777;
+    await (await openLevelStore(dir)).close();
+    expect(await modeOf()).toBe(0o700);
+    await chmod(dir, 0o755);
+    await (await openLevelStore(dir)).close();
+    expect(await modeOf()).toBe(0o700);
+  }),
+);
 
 test("LevelStore shares one batch between the writes that wait", () =>
   withFolder(async (dir) => {

@@ -77,6 +77,22 @@ describe("receptor status", () => {
     ]);
   });
 
+  it("says of each plugin where it runs, and whether the node's data folder is hidden from it", async () => {
+    const facts = { version: "1.0.0", actions: ["run"] };
+    const plugins = [
+      { ...facts, name: "shell", isolated: true, hidden: true, pid: 71, restarts: 2 },
+      { ...facts, name: "http", isolated: true, hidden: false, pid: null, restarts: 0 },
+      { ...facts, name: "echo", isolated: false },
+    ];
+    const { stdout } = await cli(["status"], { node: answeringNode({ "mesh:status": [{ ...STATUS, plugins }] }) });
+    expect(lines(stdout).slice(1, 5)).toEqual([
+      "PLUGIN  VERSION  PROCESS                  DATA    RESTARTS",
+      "shell   1.0.0    its own, 71              hidden         2",
+      "http    1.0.0    its own, starting again  open           0",
+      "echo    1.0.0    the node's               open           -",
+    ]);
+  });
+
   it("with --watch prints again every second until it is interrupted", async () => {
     const controller = new AbortController();
     const slept: number[] = [];

@@ -47,6 +47,20 @@ describe("fileJsonSchema", () => {
   });
 });
 
+describe("fileSchema, of where a plugin runs", () => {
+  const of = (isolation: object): boolean => fileSchema.safeParse({ plugins: { shell: { isolation } } }).success;
+
+  it("takes whether the data folder is hidden, folders to hide beside it, and a user", () => {
+    for (const hide of [true, false, ["/etc/pki"]]) expect(of({ hide }), String(hide)).toBe(true);
+    for (const user of ["mesh-plugins", "1001"]) expect(of({ user }), user).toBe(true);
+  });
+
+  it("takes no path from where a node happens to run, no empty list, and no user that looks like an option", () => {
+    for (const hide of [["pki"], [], "yes"]) expect(of({ hide }), String(hide)).toBe(false);
+    for (const user of ["-u", "", "a b"]) expect(of({ user }), user).toBe(false);
+  });
+});
+
 describe("knownKeys", () => {
   it("has the keys of node at the top in the flat shape", () => {
     expect(knownKeys(true).get("")).toEqual(expect.arrayContaining(["id", "dataDir", "extraPlugins", "work"]));

@@ -111,6 +111,8 @@ export class Peer {
   believes: { life?: number; store?: number } = {};
   delivery: Delivery;
   readonly told: string[] = [];
+  /** Who spoke of what is another's. */
+  readonly denied: string[] = [];
   readonly restored: string[] = [];
   readonly errors: MeshError[] = [];
   readonly requests: WorkRequest[] = [];
@@ -294,6 +296,7 @@ export class Peer {
         lifeOf: (high, low) => this.believes.life ?? of(high, low)?.life ?? 0,
         storeOf: (high, low) => this.believes.store ?? of(high, low)?.storeName ?? 0,
         nodeOf: (high, low) => of(high, low)?.id,
+        denied: ({ high, low }) => this.denied.push(of(high, low)?.id ?? "?"),
         records: {
           write: (operations, done) => this.store.write(operations, done),
           get: (key, done) => this.store.get(key, done),

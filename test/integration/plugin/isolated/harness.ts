@@ -9,9 +9,11 @@ import type { Content, Outcome, ResponseSink } from "../../../../src/plugin/cont
 import { PluginHost } from "../../../../src/plugin/host.ts";
 import { IsolatedPlugin, type IsolatedOptions } from "../../../../src/plugin/isolated/isolated-plugin.ts";
 import { DEFAULT_MEMORY, type Isolation } from "../../../../src/plugin/isolated/isolation.ts";
+import type { Secrets } from "../../../../src/plugin/isolated/launch.ts";
 import { Workshop } from "../fixture.ts";
 
 export interface BenchOptions extends Partial<Isolation> {
+  readonly secrets?: Secrets;
   readonly part?: unknown;
   readonly abortLimit?: number;
   readonly limit?: number;
@@ -100,16 +102,18 @@ export class Bench implements AsyncDisposable {
   /** `actions`: the inside of an object of actions, as JavaScript. */
   static async open(actions: string, options: BenchOptions = {}, more = ""): Promise<Bench> {
     const workshop = await Workshop.open();
+    if (options.user !== undefined) await workshop.share();
     const head = `import { Readable } from "node:stream"; import fs from "node:fs"; import { createHash } from "node:crypto"; import { setTimeout as sleep } from "node:timers/promises"; import { spawnSync } from "node:child_process";`;
     const file = await workshop.write("plugin.mjs", `${head}\nexport default { name: "it", actions: { ${actions} }, ${more} };\n`);
     const logged: Bench["logged"] = [];
     const log = logTo(logged);
-    const { part = {}, abortLimit, limit = 20_000, memory = DEFAULT_MEMORY, time, environment = [] } = options;
+    const { part = {}, abortLimit, limit = 20_000, memory = DEFAULT_MEMORY, time, environment = [], hide, user, secrets } = options;
     const how: IsolatedOptions = {
       url: pathToFileURL(file).href,
       label: "it",
       node: "worker",
-      isolation: { memory, time, environment },
+      isolation: { memory, time, environment, hide, user },
+      ...(secrets !== undefined && { secrets }),
       log,
       limit,
       ...(abortLimit === undefined ? {} : { abortLimit }),

@@ -1,8 +1,14 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { PluginRegistry, type RegistryOptions } from "../../../../src/plugin/registry.ts";
 import { source, Workshop } from "../fixture.ts";
+import { hidingCommand } from "../../../../src/plugin/isolated/hiding.ts";
 import { isAlive } from "./harness.ts";
+
+const [tool, ...words] = [...hidingCommand([], "/"), "true"];
+/** Whether this machine lets its users have namespaces. */
+const POSSIBLE = process.platform === "linux" && spawnSync(tool, words).status === 0;
 
 async function open(workshop: Workshop, options: Partial<RegistryOptions>): Promise<PluginRegistry & AsyncDisposable> {
   const registry = new PluginRegistry({ pluginDir: workshop.pluginDir, plugins: "auto", ...options });
@@ -44,6 +50,22 @@ describe("PluginRegistry, of plugins in processes of their own", () => {
     const pids = ["wanted", "unwanted"].map((name) => Number(readFileSync(`${note}-${name}`, "utf8")));
     expect(pids.map(isAlive)).toEqual([true, false]);
   });
+
+  it.skipIf(!POSSIBLE)(
+    "hides the data folder from one that has to be asked for its name, if it may be one from which it is hidden",
+    async () => {
+      await using workshop = await Workshop.open();
+      const key = await workshop.write("data/identity/node.key", "a secret");
+      const note = workshop.path("note");
+      const looks = `import fs from "node:fs"; let found = "nothing"; try { found = fs.readFileSync("${key}", "utf8"); } catch {} fs.appendFileSync("${note}", found + "|");\n`;
+      await workshop.install("quiet", { "index.js": looks + source("quiet") });
+      const secrets = { dataDir: workshop.path("data"), plugins: workshop.pluginDir };
+      const isolation = { ...SECURE, secrets };
+      await using registry = await open(workshop, { isolation, plugins: { quiet: { isolation: { hide: true } } } });
+      expect(registry.plugins.get("quiet")?.apart?.hidden).toBe(true);
+      expect(readFileSync(note, "utf8")).toMatch(/^(nothing\|)+$/);
+    },
+  );
 
   it.each([
     ["throws", "throw new Error('no luck');", "bad: loading it failed: no luck"],
