@@ -3,12 +3,11 @@ import { LIMITS } from "../core/limits.ts";
 import { FRAME, LINK_HEADER, writeLinkHeader } from "../wire/frame.ts";
 import type { LinkPort, OutputHooks } from "./contract.ts";
 import { Lanes } from "./lanes.ts";
-import type { Slab, SlabPool } from "./slab.ts";
+import { linkFrame } from "./shared-frame.ts";
+import { type Slab, type SlabPool, SMALL_BYTES } from "./slab.ts";
 
 /** Memory that waiting frames may pin, where old frames keep slabs that are nearly empty. */
 const FOOTPRINT_MAX = 2 * LIMITS.linkQueueMax;
-/** Bodies of link frames from this size on go out as they are: a flood has one for a thousand links. */
-const DIRECT = 2_048;
 
 /**
  * The output of one link. While the port takes bytes, frames are copied one behind the other into a slab, which leaves in one write at
@@ -62,15 +61,15 @@ export class Outbox {
   /** Writes a link frame; false: dropped. `body` must not change afterwards. */
   pushLink(kind: number, flags: number, body: Uint8Array): boolean {
     const length = LINK_HEADER + body.length;
-    if (body.length >= DIRECT && !this.#blocked && this.queuedBytes + length <= limitOf(kind)) return this.#pushDirect(kind, flags, body);
-    // Most such frames are the first after a while, when nothing is queued and there is no slab.
-    if (this.#slab === undefined && this.#inFlight === 0 && !this.#blocked) this.#openSmall(length);
-    const at = this.#at;
-    if (this.#blocked || at + length > this.#room) return this.#pushSlow(kind, linkFrame(kind, flags, body), 0, length);
+    if (this.#blocked) return this.#pushSlow(kind, linkFrame(kind, flags, body), 0, length);
+    if (this.#at + length > this.#room) {
+      if (this.#slab !== undefined || length > SMALL_BYTES) return this.#pushShared(kind, flags, body);
+      this.#begin(this.#pool.takeSmall());
+    }
     const slab = this.#slab as Slab;
-    writeLinkHeader(slab.view, at, length, kind, flags);
-    slab.bytes.set(body, at + LINK_HEADER);
-    this.#at = at + length;
+    writeLinkHeader(slab.view, this.#at, length, kind, flags);
+    slab.bytes.set(body, this.#at + LINK_HEADER);
+    this.#at += length;
     if (!this.#dirty) this.#markDirty();
     return true;
   }
@@ -106,22 +105,16 @@ export class Outbox {
     this.#at = this.#written;
   }
 
-  /** The header from a slab, the body as it is. */
-  #pushDirect(kind: number, flags: number, body: Uint8Array): boolean {
-    if (this.#at + LINK_HEADER > this.#room) {
-      this.#write();
-      this.#retire();
-      if (this.#ended || this.#blocked) return this.#pushSlow(kind, linkFrame(kind, flags, body), 0, LINK_HEADER + body.length);
-      this.#openSmall(LINK_HEADER);
-    }
-    writeLinkHeader((this.#slab as Slab).view, this.#at, LINK_HEADER + body.length, kind, flags);
-    this.#at += LINK_HEADER;
+  /** From the buffer that all links have for it: a flood that took a slab of each of a thousand links would take 64 MiB. */
+  #pushShared(kind: number, flags: number, body: Uint8Array): boolean {
+    const length = LINK_HEADER + body.length;
+    if (this.queuedBytes + length > limitOf(kind)) return this.#drop(kind, length);
     this.#write();
-    if (this.#ended) return false;
-    // A port that is full takes what it is given all the same: between the header and its body nothing may come.
-    this.#inFlight += body.length;
+    // The write may have filled the port, or ended the link.
+    if (this.#ended || this.#blocked) return this.#pushSlow(kind, linkFrame(kind, flags, body), 0, length);
+    this.#inFlight += length;
     this.#writing = true;
-    const full = !this.#port.write(body, () => this.#left(undefined, body.length));
+    const full = !this.#port.write(this.#pool.shared.of(kind, flags, body), () => this.#left(undefined, length));
     this.#writing = false;
     if (full) this.#blocked = true;
     this.#settle();
@@ -131,10 +124,7 @@ export class Outbox {
   #pushSlow(kind: number, bytes: Uint8Array, start: number, end: number): boolean {
     if (this.#ended) return false;
     const length = end - start;
-    if (this.queuedBytes + length > limitOf(kind) || this.#lanes.footprint > FOOTPRINT_MAX) {
-      this.#hooks.onDropped(kind, length);
-      return false;
-    }
+    if (this.queuedBytes + length > limitOf(kind) || this.#lanes.footprint > FOOTPRINT_MAX) return this.#drop(kind, length);
     if (!this.#blocked) {
       this.#write();
       this.#retire();
@@ -150,6 +140,11 @@ export class Outbox {
     }
     this.#settle();
     return true;
+  }
+
+  #drop(kind: number, length: number): false {
+    this.#hooks.onDropped(kind, length);
+    return false;
   }
 
   /** From the lanes into the port, a slab at a time. */
@@ -177,10 +172,6 @@ export class Outbox {
 
   #open(length: number): void {
     this.#begin(this.#pool.take(length));
-  }
-
-  #openSmall(length: number): void {
-    this.#begin(this.#pool.takeSmall(length));
   }
 
   #begin(slab: Slab): void {
@@ -213,7 +204,7 @@ export class Outbox {
     if (full) this.#blocked = true;
   }
 
-  /** `bytes` of `slab`, or of a body without one, have left the port. */
+  /** `bytes` of `slab`, or of a frame without one, have left the port. */
   #left(slab: Slab | undefined, bytes: number): void {
     this.#inFlight -= bytes;
     slab?.release();
@@ -240,13 +231,6 @@ export class Outbox {
 /** What may wait: control has a little room of its own, above what messages and chunks can fill. */
 function limitOf(kind: number): number {
   return kind === FRAME.data || kind === FRAME.message ? LIMITS.linkQueueMax : LIMITS.linkQueueMax + LIMITS.linkQueueHigh;
-}
-
-export function linkFrame(kind: number, flags: number, body: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(LINK_HEADER + body.length);
-  writeLinkHeader(new DataView(frame.buffer), 0, frame.length, kind, flags);
-  frame.set(body, LINK_HEADER);
-  return frame;
 }
 
 function ignore(): void {

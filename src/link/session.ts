@@ -7,7 +7,8 @@ import { FrameParser } from "../wire/parser.ts";
 import type { LinkHooks, LinkOptions, LinkPort, LinkTimes } from "./contract.ts";
 import { readHello } from "./hello.ts";
 import { Liveness } from "./liveness.ts";
-import { linkFrame, Outbox } from "./outbox.ts";
+import { Outbox } from "./outbox.ts";
+import { linkFrame } from "./shared-frame.ts";
 import { SlabPool } from "./slab.ts";
 import { eventOf, isOver, type LinkAction, type LinkState, TRANSITIONS } from "./states.ts";
 

@@ -1,10 +1,11 @@
 import { LIMITS } from "../core/limits.ts";
+import { SharedFrame } from "./shared-frame.ts";
 
 /** Bytes of one pooled slab, which is what one write carries at most: two chunks of a stream with their headers. */
 export const SLAB_BYTES = 2 * LIMITS.chunk + 1_024;
 /** Bytes of a small one: for the few link frames that a tick has for each of many links. */
-const SMALL_BYTES = 1_024;
-const KEEP_SMALL = 1_024;
+export const SMALL_BYTES = 1_024;
+const KEEP_SMALL = 256;
 
 /** A buffer with a count of those who still need it; the last to let go gives it back to its pool. */
 export class Slab {
@@ -35,6 +36,8 @@ export class Slab {
 
 /** Slabs that the links of one node share: taken lazily, so that a thousand idle links hold none. */
 export class SlabPool {
+  /** For what goes out over many of them. */
+  readonly shared = new SharedFrame();
   readonly #free: Slab[] = [];
   readonly #small: Slab[] = [];
   readonly #keep: number;
@@ -62,9 +65,8 @@ export class SlabPool {
     return slab;
   }
 
-  /** The same for a few bytes. */
-  takeSmall(length: number): Slab {
-    if (length > SMALL_BYTES) return this.take(length);
+  /** One of SMALL_BYTES. */
+  takeSmall(): Slab {
     this.#out++;
     const slab = this.#small.pop();
     if (slab === undefined) return new Slab(SMALL_BYTES, this);

@@ -1,5 +1,5 @@
 import type { MeshError } from "../../../src/core/errors.ts";
-import { linkFrame } from "../../../src/link/outbox.ts";
+import { linkFrame } from "../../../src/link/shared-frame.ts";
 import { decodeDenied, encodeDenied } from "../../../src/wire/denied.ts";
 import { FLAG, FRAME, LINK_HEADER, OFFSET } from "../../../src/wire/frame.ts";
 import {
