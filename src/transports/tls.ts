@@ -4,7 +4,7 @@ import { type ConnectionOptions, connect, createServer, type Server, type TLSSoc
 import { MeshError, toMeshError } from "../core/errors.ts";
 import { TIMES } from "../core/limits.ts";
 import { listenTcp, remoteFacts } from "./accept.ts";
-import { feedFromEvents } from "./adopt.ts";
+import { feedSecure } from "./adopt.ts";
 import { answerAsk } from "./ask.ts";
 import { bounded, socketReady } from "./dial.ts";
 import { Handshakes } from "./handshakes.ts";
@@ -68,7 +68,7 @@ export class TlsTransport implements Transport {
     return listenTls(url, handlers, this.#settings, handshakes, (socket, proof) => {
       handshakes.established(socket);
       const inlet = new Inlet();
-      handlers.onPipe(new SocketPipe(feedFromEvents(socket, inlet), inlet, { ...remoteFacts(url, socket), secure: true, proof }));
+      handlers.onPipe(new SocketPipe(feedSecure(socket, inlet), inlet, { ...remoteFacts(url, socket), secure: true, proof }));
     });
   }
 }

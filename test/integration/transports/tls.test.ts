@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { isMeshError } from "../../../src/core/errors.ts";
 import { transportCompliance } from "../../../src/transports/compliance.ts";
-import { connectPair, Recorder } from "../../../src/transports/compliance-kit.ts";
+import { connectPair, randomChunks, Recorder, writeAll } from "../../../src/transports/compliance-kit.ts";
 import { TlsSettings, TlsTransport } from "../../../src/transports/tls.ts";
 import { readTlsFiles, type TlsOptions } from "../../../src/transports/tls-options.ts";
 import type { ListenHandlers } from "../../../src/transports/transport.ts";
@@ -39,6 +39,36 @@ describe("TlsTransport", () => {
     near.close(true);
     far.close(true);
     await listener.close();
+  });
+
+  test("reads into one shared buffer at both ends on this version of Node, and keeps chunks apart", async () => {
+    const pairs = await Promise.all(Array.from({ length: 6 }, () => connectPair(transport(mutual()), url)));
+    const buffers = new Set<ArrayBufferLike>();
+    const ends = pairs.map(({ near, far }, at) => {
+      // Each chunk, while it is still being read, goes on to the next pair, as a relay does.
+      const next = pairs[at + 1]?.near;
+      const atFar = new Recorder((chunk) => {
+        buffers.add(chunk.buffer);
+        next?.write(chunk.slice());
+        far.write(Uint8Array.of(1));
+      });
+      const atNear = new Recorder((chunk) => buffers.add(chunk.buffer));
+      near.open(atNear);
+      far.open(atFar);
+      return { near, atNear, atFar };
+    });
+    const [first, last] = [ends[0], ends.at(-1)];
+    if (first === undefined || last === undefined) throw new TypeError("no pairs");
+    const sent = await writeAll(first.near, first.atNear, randomChunks(5, 300_000, 40_000));
+    await last.atFar.until("all bytes", () => last.atFar.received === 300_000);
+    expect(last.atFar.digest()).toBe(sent);
+    await last.atNear.until("answers", () => last.atNear.received > 0);
+    expect(buffers.size).toBe(1);
+    for (const { near, far, listener } of pairs) {
+      near.close(true);
+      far.close(true);
+      await listener.close();
+    }
   });
 
   test.each([
