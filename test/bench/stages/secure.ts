@@ -4,10 +4,10 @@ import { pluginFolder } from "../../support/mesh.ts";
 import { TestAuthority } from "../../support/certificates.ts";
 import type { Stage } from "../stage.ts";
 import type { Certificates } from "../support/certificates.ts";
-import { type MeshUnderTest, PLUGIN } from "./mesh.ts";
+import { type MeshUnderTest, PLUGIN, TRUSTED } from "./mesh.ts";
 
-/** Runs the plugins in the node, as they run without certificates, and takes work from everybody. */
-const WORKER = { allow: [{ directive: "*" }], plugins: { bench: { trusted: true }, echo: { trusted: true } } };
+/** Takes work from everybody. */
+const WORKER = { allow: [{ directive: "*" }], ...TRUSTED };
 
 /**
  * The same three processes, each with a certificate of its own; `e2e` says whether what they say to each other is sealed. Their links are plain
