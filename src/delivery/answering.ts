@@ -6,6 +6,7 @@ import type { NodeHash } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { FLAG, FRAME } from "../wire/frame.ts";
 import { encodeError, encodeReceipt, type Receipt } from "../wire/outcome.ts";
+import { runningRecord } from "../wire/record.ts";
 import { type Conversation, RESEND } from "./destination-conversation.ts";
 import type { Frames } from "./frames.ts";
 import type { DeliveryPort } from "./ports.ts";
@@ -33,16 +34,33 @@ export class Answering {
     this.#port.markDirty();
   }
 
+  /** The work began: it is said with its first response, in one piece, or at the end of the tick. */
+  running(conversation: Conversation): void {
+    conversation.runningDue = true;
+    this.mark(conversation);
+  }
+
   /** `isNew`: another response begins. `false`: wait until its reader has taken some. */
   write(conversation: Conversation, head: Uint8Array, payload: Uint8Array | undefined, isNew: boolean): boolean {
     if (isNew) conversation.responses++;
-    conversation.down.write(payload === undefined ? [head] : [head, payload], isNew ? conversation.responses : undefined);
+    const parts = payload === undefined ? [head] : [head, payload];
+    if (conversation.runningDue) parts.unshift(runningRecord());
+    conversation.runningDue = false;
+    conversation.down.write(parts, isNew ? conversation.responses : undefined);
     this.mark(conversation);
     // Its reader has something to do while more is made.
     const { peer, down } = conversation;
     if (down.chunkReady && this.#port.hasRoute(peer.high, peer.low)) this.#sendChunks(conversation);
     conversation.blocked = !conversation.down.writable;
     return !conversation.blocked;
+  }
+
+  /** The last record. */
+  end(conversation: Conversation, record: Uint8Array): void {
+    this.#sayRunning(conversation);
+    conversation.down.write([record], conversation.responses + 1);
+    conversation.down.end();
+    this.mark(conversation);
   }
 
   /** Says again what was said: a copy of its message came, or its reader came back. */
@@ -64,7 +82,7 @@ export class Answering {
     if (down.acked > before) conversation.wait = RESEND.first;
     if (down.outstanding) this.#probes.set(conversation, now + conversation.wait);
     else this.#probes.delete(conversation);
-    this.mark(conversation);
+    if (!down.done) this.mark(conversation);
     return true;
   }
 
@@ -118,6 +136,7 @@ export class Answering {
       return;
     }
     if (conversation.phase === "refused") return this.#sayRefused(conversation);
+    this.#sayRunning(conversation);
     this.#sendChunks(conversation);
     if (conversation.receiptDue) {
       conversation.receiptDue = false;
@@ -139,6 +158,12 @@ export class Answering {
       this.#frames.sendChunk(peer, id, chunk, conversation.receiptDue ? FLAG.accepted : 0, conversation.generation);
       conversation.receiptDue = false;
     }
+  }
+
+  #sayRunning(conversation: Conversation): void {
+    if (!conversation.runningDue) return;
+    conversation.runningDue = false;
+    conversation.down.write([runningRecord()], conversation.responses + 1);
   }
 
   #sayRefused(conversation: Conversation): void {

@@ -5,6 +5,8 @@ import { LIMITS } from "../core/limits.ts";
 import type { NodeHash } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import type { AckSource } from "./ack-queue.ts";
+import type { Rested } from "./archive.ts";
+import type { Kept } from "./retention.ts";
 import { StreamReceiver } from "./stream-receiver.ts";
 import { type Nursery, StreamSender } from "./stream-sender.ts";
 
@@ -15,7 +17,7 @@ export const RESEND = { first: 1_000, most: 15_000 } as const;
 export type DestinationPhase = "journaling" | "offered" | "refused" | "accepted" | "ended";
 
 /** What the destination holds of one message. */
-export interface Conversation {
+export interface Conversation extends Kept {
   readonly id: MessageId;
   readonly sender: NodeId;
   readonly origin: NodeHash;
@@ -31,8 +33,10 @@ export interface Conversation {
   /** Of an earlier life: its stream starts over, so whoever has read some of the former one is told this instead. */
   interrupted: MeshError | undefined;
   receiptDue: boolean;
+  /** That it began is to be said, with its first response or at the end of the tick. */
+  runningDue: boolean;
   up: StreamReceiver | undefined;
-  readonly down: StreamSender;
+  down: StreamSender;
   responses: number;
   generation: number;
   detached: boolean;
@@ -73,6 +77,7 @@ export function newConversation(
     error: undefined,
     interrupted: undefined,
     receiptDue: false,
+    runningDue: false,
     up,
     down: new StreamSender(LIMITS.retainedPerWork, nursery),
     responses: 0,
@@ -82,8 +87,37 @@ export function newConversation(
     wait: RESEND.first,
     probed: false,
     acks: undefined,
+    keptUntil: undefined,
+    keptBytes: 0,
+    keptBefore: undefined,
+    keptAfter: undefined,
   };
   if (up !== undefined) conversation.acks = new PayloadAcks(conversation, up);
+  return conversation;
+}
+
+/** A larger response stream stays as it is: it has cost more than an object. */
+const RESTS = 4_096;
+
+/** What is to be kept of a work that has ended, when its reader has all of it; undefined: more than that. */
+export function restedFrom(conversation: Conversation, nursery: Nursery): Rested | undefined {
+  const { phase, down, durable, up, interrupted, receiptDue, sender, origin, hold, responses, generation } = conversation;
+  if (phase !== "ended" || !down.done || durable || up !== undefined || interrupted !== undefined || receiptDue) return undefined;
+  const stream = down.whole(RESTS, nursery);
+  if (stream === undefined) return undefined;
+  return { sender, originHigh: origin.high, originLow: origin.low, hold, responses, generation, stream };
+}
+
+/** An ended work that somebody follows again. */
+export function resumed(id: MessageId, rested: Rested, nursery: Nursery): Conversation {
+  const { sender, originHigh, originLow, hold, responses, generation, stream } = rested;
+  const peer = { high: originHigh, low: originLow };
+  const facts = { id, sender, peer, durable: false, hold, frame: undefined, until: -Infinity, streamed: false };
+  const conversation = newConversation(facts, nursery);
+  conversation.phase = "ended";
+  conversation.responses = responses;
+  conversation.generation = generation;
+  conversation.down = StreamSender.of(stream, LIMITS.retainedPerWork);
   return conversation;
 }
 

@@ -9,9 +9,9 @@ import { Fields } from "../wire/check.ts";
 import { decode } from "../wire/codec.ts";
 import { FLAG, type RoutedHeader } from "../wire/frame.ts";
 import { type MessageBody, readMessage } from "../wire/message.ts";
-import { endRecord, finishRecord, recordHead, runningRecord, type WorkEnd } from "../wire/record.ts";
+import { endRecord, finishRecord, recordHead, type WorkEnd } from "../wire/record.ts";
 import type { AckQueue } from "./ack-queue.ts";
-import { type Conversation, newConversation } from "./destination-conversation.ts";
+import { type Conversation, newConversation, restedFrom, resumed } from "./destination-conversation.ts";
 import { type Frames, RERUN } from "./frames.ts";
 import { Answering } from "./answering.ts";
 import { Journal, type Journaled } from "./journal.ts";
@@ -51,7 +51,7 @@ export class Destination {
   readonly #journal: Journal;
   readonly #seen: SeenWindow;
   readonly #conversations = new Map<MessageId, Conversation>();
-  readonly #retention: Retention;
+  readonly #retention: Retention<Conversation>;
   readonly #answering: Answering;
   readonly #port: DeliveryPort;
   /** Until when each refusal is remembered. */
@@ -73,11 +73,11 @@ export class Destination {
     this.#acks = rooms.acks;
     this.#events = rooms.events;
     this.#journal = new Journal(rooms.disk);
-    this.#retention = new Retention(options.retention);
+    this.#retention = new Retention(options.retention, ({ id }) => this.#drop(id));
   }
 
   get size(): number {
-    return this.#conversations.size;
+    return this.#conversations.size + this.#retention.archive.size;
   }
 
   /** Takes up what the journal holds: ended work is remembered, interrupted work runs again where it may, and fails otherwise. */
@@ -96,6 +96,7 @@ export class Destination {
     // Ids are no secret, and another has used this one.
     if (known !== undefined && !isSameHash(known.origin, peer)) return this.#refuseForeign(peer, id);
     if (known !== undefined) return this.#again(known);
+    if (this.#saidAll(id, peer)) return;
     // The journal remembers for longer, as a later life of this node may have to.
     if (this.#seen.has(id, peer) || this.#journal.has(id)) {
       return this.#answering.reset(peer, id, responsesGone());
@@ -154,8 +155,7 @@ export class Destination {
   running(id: MessageId): void {
     const conversation = this.#conversations.get(id);
     if (conversation === undefined || conversation.phase !== "accepted") return;
-    conversation.down.write([runningRecord()], conversation.responses + 1);
-    this.#answering.mark(conversation);
+    this.#answering.running(conversation);
   }
 
   /** Adds one response of at most 48 KiB. `false`: wait for `onResponseWritable`. */
@@ -181,14 +181,13 @@ export class Destination {
   end(now: Instant, id: MessageId, end: Omit<WorkEnd, "responses">): void {
     const conversation = this.#conversations.get(id);
     if (conversation?.phase !== "accepted") return;
-    conversation.down.write([endRecord({ ...end, responses: conversation.responses })], conversation.responses + 1);
-    conversation.down.end();
+    const { state, exitCode, error } = end;
+    this.#answering.end(conversation, endRecord({ state, exitCode, error, responses: conversation.responses }));
     conversation.phase = "ended";
     // What a restart interrupted stays as it is there: another restart must not take it for work that ended.
     if (conversation.frame !== undefined && conversation.interrupted === undefined)
       this.#journal.put(id, conversation.frame, true, () => undefined);
-    this.#answering.mark(conversation);
-    this.#keep(now, conversation);
+    this.#retention.keep(now, conversation, conversation.down.held);
   }
 
   /** The worker has taken so many bytes of the payload. */
@@ -201,7 +200,7 @@ export class Destination {
 
   /** How many responses so far. */
   responses(id: MessageId): number {
-    return this.#conversations.get(id)?.responses ?? 0;
+    return this.#conversations.get(id)?.responses ?? this.#retention.archive.get(id)?.responses ?? 0;
   }
 
   onChunk(now: Instant, id: MessageId, chunk: { offset: number; bytes: Uint8Array; fin: boolean; probe: boolean; from: NodeHash }): void {
@@ -228,7 +227,7 @@ export class Destination {
   onAck(now: Instant, ack: Acknowledgement, from: NodeHash): void {
     const conversation = this.#conversations.get(ack.id);
     if (conversation === undefined) {
-      if (!ack.done && !ack.detached) this.#unknown(from, ack.id);
+      if (!ack.done && !ack.detached && !this.#retention.archive.has(ack.id)) this.#unknown(from, ack.id);
       return;
     }
     if (conversation.interrupted !== undefined) {
@@ -244,7 +243,8 @@ export class Destination {
       return;
     }
     if (!this.#answering.acknowledge(now, conversation, ack)) return;
-    this.#retention.resize(ack.id, conversation.down.held);
+    if (conversation.down.done && this.#rest(conversation)) return;
+    this.#retention.resize(conversation, conversation.down.held);
     if (conversation.blocked && conversation.down.writable) {
       conversation.blocked = false;
       this.#events.onResponseWritable(ack.id);
@@ -261,6 +261,7 @@ export class Destination {
       if (conversation.interrupted !== undefined) return this.#answering.reset(from, id, conversation.interrupted);
       return this.#again(conversation);
     }
+    if (this.#saidAll(id, from)) return;
     if (this.#cancelledEarly.size >= EARLY_CANCEL.most)
       for (const first of this.#cancelledEarly.keys()) if (this.#cancelledEarly.delete(first)) break;
     this.#cancelledEarly.set(id, { from, until: now + EARLY_CANCEL.life });
@@ -276,7 +277,9 @@ export class Destination {
 
   /** Someone wants the responses from one on: the stream starts over for it. `elsewhere`: where this node sent the work, if it did. */
   onAttach(id: MessageId, from: NodeHash, body: Uint8Array, elsewhere: NodeId | undefined): void {
-    const conversation = this.#conversations.get(id);
+    const { archive } = this.#retention;
+    const rested = archive.get(id);
+    const conversation = rested === undefined ? this.#conversations.get(id) : resumed(id, rested, this.#nursery);
     if (conversation === undefined && elsewhere !== undefined)
       return this.#answering.receipt(from, id, { type: "elsewhere", node: elsewhere });
     if (conversation === undefined || conversation.phase === "journaling" || conversation.phase === "offered") {
@@ -294,6 +297,10 @@ export class Destination {
         type: "refused",
         error: new MeshError("RESPONSES_GONE", `response ${serial} is no longer kept`),
       });
+    }
+    if (rested !== undefined) {
+      this.#conversations.set(id, conversation);
+      this.#retention.resume(conversation, conversation.down.held);
     }
     conversation.interrupted = undefined;
     conversation.peer = from;
@@ -336,7 +343,7 @@ export class Destination {
     }
     this.#answering.wake(now);
     for (let id = this.#refused.take(now); id !== undefined; id = this.#refused.take(now)) this.#drop(id);
-    for (const id of this.#retention.wake(now)) this.#drop(id);
+    this.#retention.wake(now);
   }
 
   /** What cannot be read, or says that somebody else sent it, is refused and leaves nothing behind. Throws why. */
@@ -399,6 +406,16 @@ export class Destination {
     return this.#answering.write(conversation, head, payload, isNew);
   }
 
+  /** A copy of a message, or a cancel, of work that has ended and was taken whole: that it was accepted is all there is to say. `false`: it is not. */
+  #saidAll(id: MessageId, from: NodeHash): boolean {
+    const rested = this.#retention.archive.get(id);
+    if (rested === undefined) return false;
+    if (rested.originHigh === from.high && rested.originLow === from.low)
+      this.#answering.receipt(from, id, { type: "accepted" }, rested.hold ? FLAG.hold : 0);
+    else this.#answering.receipt(from, id, { type: "refused", error: notYours() });
+    return true;
+  }
+
   /** A copy of a message that is known: say again what was said. */
   #again(conversation: Conversation): void {
     if (conversation.phase === "journaling" || conversation.phase === "offered") return;
@@ -411,8 +428,13 @@ export class Destination {
     return early !== undefined && isSameHash(early.from, sender) && this.#cancelledEarly.delete(id);
   }
 
-  #keep(now: Instant, conversation: Conversation): void {
-    for (const id of this.#retention.keep(now, conversation.id, conversation.down.held)) this.#drop(id);
+  /** What has ended, and was taken whole by its reader, is kept as few numbers. */
+  #rest(conversation: Conversation): boolean {
+    const rested = restedFrom(conversation, this.#nursery);
+    if (rested === undefined) return false;
+    this.#retention.rest(conversation, rested);
+    this.#drop(conversation.id);
+    return true;
   }
 
   #drop(id: MessageId | undefined): void {

@@ -10,11 +10,19 @@ const SPAN = 1 << 17;
 /** So far the end of a lane may be behind what it should be, which spares setting it for each message. */
 const COARSE: Millis = 60_000;
 
+/** All that came under one lane; more than one where two nodes send under it. */
+interface Lane {
+  readonly key: string;
+  readonly seen: Seen[];
+}
+
 /** One lane of one sender. */
 interface Seen {
-  readonly key: string;
+  readonly lane: Lane;
   /** Who sends under it; undefined where that is not known. */
   readonly owner: NodeHash | undefined;
+  /** Until when it is remembered. */
+  until: Instant;
   floor: number;
   readonly counters: Set<number>;
 }
@@ -25,10 +33,10 @@ interface Seen {
  * Ids are no secret: where two nodes send under one lane each has its own, so that nobody can use up the ids of another.
  */
 export class SeenWindow {
-  readonly #lanes = new Map<string, Seen[]>();
+  readonly #lanes = new Map<string, Lane>();
   readonly #until = new Deadlines<Seen>();
   readonly #late: Millis;
-  #last: Seen | undefined;
+  #last: Lane | undefined;
 
   /** `late`: for how long after its time to live a copy may still come. */
   constructor(late: Millis = TIMES.late) {
@@ -37,23 +45,26 @@ export class SeenWindow {
 
   /** Remembers the id of a message of `sender`. `false`: it was here before, or is over. `until`: when its time to live ends. */
   add(id: MessageId, floor: number, until: Instant, sender?: NodeHash): boolean {
-    const lane = this.#laneOf(id, sender);
+    const seen = this.#seenOf(id, sender);
     const end = until + this.#late;
-    if (end > (this.#until.get(lane) ?? -Infinity)) this.#until.set(lane, end + COARSE);
-    this.#raise(lane, floor);
+    if (end > seen.until) {
+      seen.until = end + COARSE;
+      this.#until.set(seen, seen.until);
+    }
+    this.#raise(seen, floor);
     const counter = counterOf(id);
-    if (counter < lane.floor || counter >= lane.floor + SPAN || lane.counters.has(counter)) return false;
-    lane.counters.add(counter);
+    if (counter < seen.floor || counter >= seen.floor + SPAN || seen.counters.has(counter)) return false;
+    seen.counters.add(counter);
     return true;
   }
 
   /** Whether a message with this id was here, or is over: of `sender`, or of whomever it was where it is not known; without one, of anybody. */
   has(id: MessageId, sender?: NodeHash): boolean {
+    const lane = this.#laneOf(id);
+    if (lane === undefined) return false;
     const counter = counterOf(id);
-    const lanes = this.#lanes.get(laneOf(id));
-    if (lanes === undefined) return false;
-    for (const lane of lanes)
-      if ((sender === undefined || lane.owner === undefined || isSame(lane.owner, sender)) && covers(lane, counter)) return true;
+    for (const seen of lane.seen)
+      if ((sender === undefined || seen.owner === undefined || isSame(seen.owner, sender)) && covers(seen, counter)) return true;
     return false;
   }
 
@@ -62,51 +73,58 @@ export class SeenWindow {
   }
 
   wake(now: Instant): void {
-    for (let lane = this.#until.take(now); lane !== undefined; lane = this.#until.take(now)) this.#drop(lane);
+    for (let seen = this.#until.take(now); seen !== undefined; seen = this.#until.take(now)) this.#drop(seen);
   }
 
   /** Messages of one lane come in a row. */
-  #laneOf(id: MessageId, owner: NodeHash | undefined): Seen {
+  #laneOf(id: MessageId): Lane | undefined {
     const last = this.#last;
-    if (last !== undefined && id.startsWith(last.key) && isSame(last.owner, owner)) return last;
-    const key = laneOf(id);
-    let lane = this.#lanes.get(key)?.find((each) => isSame(each.owner, owner));
-    if (lane === undefined) {
-      if (this.#until.size >= LANES) this.#dropSoonest();
-      lane = { key, owner, floor: 0, counters: new Set() };
-      const lanes = this.#lanes.get(key);
-      if (lanes === undefined) this.#lanes.set(key, [lane]);
-      else lanes.push(lane);
-    }
-    this.#last = lane;
+    if (last !== undefined && id.startsWith(last.key)) return last;
+    const lane = this.#lanes.get(laneOf(id));
+    if (lane !== undefined) this.#last = lane;
     return lane;
   }
 
-  #dropSoonest(): void {
-    const lane = this.#until.take(Infinity);
-    if (lane !== undefined) this.#drop(lane);
+  #seenOf(id: MessageId, owner: NodeHash | undefined): Seen {
+    const known = this.#laneOf(id);
+    if (known !== undefined) for (const seen of known.seen) if (isSame(seen.owner, owner)) return seen;
+    if (this.#until.size >= LANES) this.#dropSoonest();
+    let lane = this.#laneOf(id);
+    if (lane === undefined) {
+      lane = { key: laneOf(id), seen: [] };
+      this.#lanes.set(lane.key, lane);
+    }
+    const seen: Seen = { lane, owner, until: -Infinity, floor: 0, counters: new Set() };
+    lane.seen.push(seen);
+    return seen;
   }
 
-  #drop(lane: Seen): void {
-    const lanes = this.#lanes.get(lane.key);
-    if (lanes === undefined || lanes.length <= 1) this.#lanes.delete(lane.key);
-    else lanes.splice(lanes.indexOf(lane), 1);
+  #dropSoonest(): void {
+    const seen = this.#until.take(Infinity);
+    if (seen !== undefined) this.#drop(seen);
+  }
+
+  #drop(seen: Seen): void {
+    const { lane } = seen;
+    lane.seen.splice(lane.seen.indexOf(seen), 1);
+    if (lane.seen.length > 0) return;
+    this.#lanes.delete(lane.key);
     if (this.#last === lane) this.#last = undefined;
   }
 
-  #raise(lane: Seen, floor: number): void {
-    if (floor <= lane.floor) return;
-    if (floor - lane.floor > lane.counters.size) {
-      for (const counter of lane.counters) if (counter < floor) lane.counters.delete(counter);
+  #raise(seen: Seen, floor: number): void {
+    if (floor <= seen.floor) return;
+    if (floor - seen.floor > seen.counters.size) {
+      for (const counter of seen.counters) if (counter < floor) seen.counters.delete(counter);
     } else {
-      for (let counter = lane.floor; counter < floor; counter++) lane.counters.delete(counter);
+      for (let counter = seen.floor; counter < floor; counter++) seen.counters.delete(counter);
     }
-    lane.floor = floor;
+    seen.floor = floor;
   }
 }
 
-function covers(lane: Seen, counter: number): boolean {
-  return counter < lane.floor || lane.counters.has(counter);
+function covers(seen: Seen, counter: number): boolean {
+  return counter < seen.floor || seen.counters.has(counter);
 }
 
 function isSame(a: NodeHash | undefined, b: NodeHash | undefined): boolean {

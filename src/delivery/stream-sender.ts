@@ -1,8 +1,11 @@
 import { LIMITS } from "../core/limits.ts";
 
-/** Most streams fit their first segment; what is longer grows fourfold with each. */
+/** Most streams fit their first segment, which has room for the end behind the first response; what is longer grows fourfold with each. */
 const FIRST_SEGMENT = 256;
+const END_ROOM = 64;
 const GROWTH = 4;
+/** First segments up to here share their memory with others. */
+const SMALL = 4_096;
 /** Empty segments that a stream keeps for what it sends next: as many as one acknowledgement can set free. */
 const SPARE = LIMITS.credit / LIMITS.chunk;
 
@@ -13,6 +16,13 @@ export interface Chunk {
   readonly from: number;
   readonly to: number;
   readonly fin: boolean;
+}
+
+/** Bytes that lie in one piece: `bytes[start, start + length)`. */
+export interface Piece {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly length: number;
 }
 
 /** A part of the stream: `bytes[start, start + length)`, with room for `size`. */
@@ -76,6 +86,15 @@ export class StreamSender {
     this.#nursery = nursery;
   }
 
+  /** A stream that has ended, and that its reader has; from its first record on. */
+  static of({ bytes, start, length }: Piece, retain: number): StreamSender {
+    const sender = new StreamSender(retain);
+    sender.#segments.push({ offset: 0, bytes, start, size: length, length, serial: 1, serialOffset: 0 });
+    sender.#end = sender.#sent = sender.#acked = sender.#highest = length;
+    sender.#ended = sender.#finSent = sender.#done = true;
+    return sender;
+  }
+
   /** Whether the writer may go on: less than one credit waits for its acknowledgement. */
   get writable(): boolean {
     return this.#end - this.#acked < LIMITS.credit;
@@ -107,6 +126,18 @@ export class StreamSender {
   /** Bytes held in memory, but for up to one credit of empty segments. */
   get held(): number {
     return this.#end - (this.#segments[0]?.offset ?? this.#end);
+  }
+
+  /** All that was ever written, in one piece, where it is at most `most` bytes and none was let go. */
+  whole(most: number, nursery: Nursery): Piece | undefined {
+    const first = this.#segments[0];
+    if (first === undefined || first.offset !== 0 || this.#end > most) return undefined;
+    if (this.#segments.length === 1) return first;
+    const start = nursery.take(this.#end);
+    const { bytes } = nursery;
+    for (const segment of this.#segments)
+      bytes.set(segment.bytes.subarray(segment.start, segment.start + segment.length), start + segment.offset);
+    return { bytes, start, length: this.#end };
   }
 
   /** Bytes that had to be sent more than once so far. */
@@ -243,9 +274,9 @@ export class StreamSender {
       this.#segments.push(spare);
       return spare;
     }
-    const least = last === undefined ? FIRST_SEGMENT : last.size * GROWTH;
+    const least = last === undefined ? Math.max(FIRST_SEGMENT, wanted + END_ROOM) : last.size * GROWTH;
     const size = Math.min(LIMITS.chunk, Math.max(least, wanted));
-    const nursery = size === FIRST_SEGMENT ? this.#nursery : undefined;
+    const nursery = last === undefined && size <= SMALL ? this.#nursery : undefined;
     const start = nursery?.take(size) ?? 0;
     const bytes = nursery?.bytes ?? new Uint8Array(size);
     const segment: Segment = { offset: this.#end, bytes, start, size, length: 0, serial: undefined, serialOffset: 0 };

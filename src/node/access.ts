@@ -28,6 +28,11 @@ export function describeVerdict(verdict: Verdict, { node, secure }: AccessPolicy
   }
 }
 
+/** Whether everybody may send everything. */
+export function isOpen({ allow, deny, secure }: AccessPolicy): boolean {
+  return allow === undefined && deny.length === 0 && !secure;
+}
+
 /** Throws DENIED where the work may not run. */
 export function checkAccess(policy: AccessPolicy, question: AccessQuestion): void {
   const verdict = judgeAccess(policy, question);

@@ -20,7 +20,7 @@ import { createTransports, type Transports } from "../transports/index.ts";
 import { isLoopback, parseMeshUrl } from "../transports/url.ts";
 import type { PluginAdvertisement } from "../wire/advertisement.ts";
 import { WorkMachine } from "../work/machine.ts";
-import { accessPolicy, checkAccess } from "./access.ts";
+import { accessPolicy, checkAccess, isOpen } from "./access.ts";
 import type { MeshEvent, MeshNode } from "./api.ts";
 import { askSigners } from "./ask-signers.ts";
 import { Certificates } from "./certificates.ts";
@@ -171,6 +171,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     machine: new WorkMachine({ node: id, maxConcurrent: config.work.maxConcurrent, queue: config.work.queue }),
     host: new PluginHost({ node: id, log, onEnded: (work, outcome) => worker.ended(work, outcome) }),
     admit: (from, directive) => {
+      if (isOpen(access)) return;
       const groups = new Set([from, ownerOf(from)].flatMap((name) => engine.routing.advertisement(nodeId(name))?.groups ?? []));
       try {
         checkAccess(access, { sender: from, groups: [...groups], directive });
@@ -185,14 +186,14 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     onAccepted: (work, directive, peer) => {
       metrics.counts.messagesAccepted++;
       log.debug({ event: "work-accepted", id: work, directive, peer }, "work accepted");
-      events.emit({ type: "work-accepted", id: work, directive, peer, state: "queued" });
+      if (events.isRead) events.emit({ type: "work-accepted", id: work, directive, peer, state: "queued" });
     },
     onEnded: (work, directive, peer, state) => {
       if (state === "succeeded") metrics.counts.worksSucceeded++;
       else if (state === "cancelled") metrics.counts.worksCancelled++;
       else metrics.counts.worksFailed++;
       log.debug({ event: "work-ended", id: work, directive, peer, state }, "work ended");
-      events.emit({ type: "work-ended", id: work, directive, peer, state });
+      if (events.isRead) events.emit({ type: "work-ended", id: work, directive, peer, state });
     },
     onWarning: (message, error) => log.warn({ code: error.code, ...error.data }, message),
   });

@@ -139,7 +139,7 @@ export class Worker implements Wakeable {
       sender: request.sender,
       directive: request.directive,
       hold: request.hold,
-      ...(request.deadline === undefined ? {} : { deadline: request.deadline }),
+      deadline: request.deadline,
     });
   }
 

@@ -41,10 +41,14 @@ export class WorkAbort {
 
   /** `listener` runs once, at the abort, before the signal's own; never, where that has been. */
   onAbort(listener: () => void): void {
-    this.#listeners = [...(this.#listeners ?? []), listener];
+    if (this.#listeners === undefined) this.#listeners = [listener];
+    else this.#listeners.push(listener);
   }
 
   offAbort(listener: () => void): void {
-    this.#listeners = this.#listeners?.filter((one) => one !== listener);
+    const listeners = this.#listeners;
+    if (listeners === undefined) return;
+    if (listeners.length === 1 && listeners[0] === listener) this.#listeners = undefined;
+    else this.#listeners = listeners.filter((one) => one !== listener);
   }
 }

@@ -6,7 +6,7 @@ import { actionOf } from "./check.ts";
 import { WorkAbort } from "./abort.ts";
 import { WorkContext } from "./context.ts";
 import type { Outcome, StartRequest } from "./contract.ts";
-import type { Context, PluginDefinition } from "./definition.ts";
+import type { ActionFunction, Context, PluginDefinition } from "./definition.ts";
 import { failureOf } from "./failure.ts";
 import { WorkInput } from "./input.ts";
 import { runAction } from "./runner.ts";
@@ -30,6 +30,8 @@ interface Run {
   readonly definition: PluginDefinition;
   readonly abort: WorkAbort;
 }
+
+const DONE: Outcome = {};
 
 /** Runs works in this process. A work that began keeps the version of the plugin that it began with. */
 export class PluginHost {
@@ -55,28 +57,9 @@ export class PluginHost {
       queueMicrotask(() => this.#options.onEnded(request.id, { error }));
       return;
     }
-    const { definition } = plugin;
     const abort = new WorkAbort();
-    this.#runs.set(request.id, { definition, abort });
-    const input = new WorkInput(request.input, abort);
-    const ended = (outcome: Outcome): void => {
-      this.#runs.delete(request.id);
-      this.#release(definition);
-      this.#options.onEnded(request.id, outcome);
-    };
-    // Wrapped, so that what an action throws before its first await fails its work too.
-    const run = async (): Promise<void> => {
-      try {
-        await runAction(action.run, input, this.#context(request, plugin, abort), abort, request.sink);
-      } finally {
-        const closing = input.close();
-        if (closing !== undefined) await closing;
-      }
-    };
-    run().then(
-      () => ended({}),
-      (thrown: unknown) => ended(failureOf(thrown)),
-    );
+    this.#runs.set(request.id, { definition: plugin.definition, abort });
+    void this.#run(request, plugin, action.run, abort);
   }
 
   /** Tells the plugin to stop; `error` is the signal's reason. */
@@ -90,6 +73,25 @@ export class PluginHost {
     return new Promise((resolve) => {
       this.#waiting.set(definition, [...(this.#waiting.get(definition) ?? []), resolve]);
     });
+  }
+
+  /** Never rejects. */
+  async #run(request: StartRequest, plugin: ReadyPlugin, action: ActionFunction<unknown>, abort: WorkAbort): Promise<void> {
+    const input = new WorkInput(request.input, abort);
+    let outcome: Outcome = DONE;
+    try {
+      try {
+        await runAction(action, input, this.#context(request, plugin, abort), abort, request.sink);
+      } finally {
+        const closing = input.close();
+        if (closing !== undefined) await closing;
+      }
+    } catch (thrown) {
+      outcome = failureOf(thrown);
+    }
+    this.#runs.delete(request.id);
+    this.#release(plugin.definition);
+    this.#options.onEnded(request.id, outcome);
   }
 
   #context(request: StartRequest, plugin: ReadyPlugin, abort: WorkAbort): Context {

@@ -20,9 +20,7 @@ export class WorkInput implements Input {
   #stream: Readable | undefined;
   #folder: string | undefined;
   #closed = false;
-  readonly #stop = (): void => {
-    this.#stream?.destroy(this.#abort.reason);
-  };
+  #stop: (() => void) | undefined;
 
   constructor(source: ByteSource, abort: WorkAbort) {
     this.#source = source;
@@ -33,8 +31,8 @@ export class WorkInput implements Input {
     return this.#source.inline?.length;
   }
 
-  async bytes(limit = LIMIT): Promise<Uint8Array> {
-    return await this.#gather("bytes()", limit);
+  bytes(limit = LIMIT): Promise<Uint8Array> {
+    return this.#gather("bytes()", limit);
   }
 
   async text(limit = LIMIT): Promise<string> {
@@ -68,7 +66,7 @@ export class WorkInput implements Input {
   /** The work is over: what nobody read is dropped, the temporary file removed. */
   close(): Promise<void> | undefined {
     this.#closed = true;
-    if (this.#stream !== undefined) this.#abort.offAbort(this.#stop);
+    if (this.#stop !== undefined) this.#abort.offAbort(this.#stop);
     if (this.#stream === undefined && this.#source.inline === undefined) this.#open();
     // Not destroyed: its sender may still be sending, and is let finish.
     this.#stream?.resume();
@@ -95,8 +93,10 @@ export class WorkInput implements Input {
     this.#stream = stream;
     // Whoever reads it hears of its end; where nobody does, there is nobody to tell.
     stream.on("error", () => undefined);
-    if (this.#abort.aborted) this.#stop();
-    else this.#abort.onAbort(this.#stop);
+    const stop = (): void => void stream.destroy(this.#abort.reason);
+    this.#stop = stop;
+    if (this.#abort.aborted) stop();
+    else this.#abort.onAbort(stop);
     return stream;
   }
 

@@ -91,7 +91,7 @@ function send(response: Item, abort: WorkAbort, sink: ResponseSink): Promise<voi
   if (payload instanceof Readable) return sendStream(payload, undefined, channel, abort, sink);
   const room =
     typeof payload === "string"
-      ? sink.respond("text", utf8(payload), channel)
+      ? sink.respond("text", Buffer.from(payload), channel)
       : payload instanceof Uint8Array
         ? sink.respond("bytes", payload, channel)
         : sink.respond("json", utf8(toJson(payload)), channel);

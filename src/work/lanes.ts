@@ -76,6 +76,11 @@ export class Lanes<W extends Waiting> {
     return orphans;
   }
 
+  /** The lane of a directive that was asked for before, as long as something waits or runs in it, or its action exists. */
+  get(directive: string): Lane<W> | undefined {
+    return this.#lanes.get(directive);
+  }
+
   /** The lane of a known action. */
   lane(plugin: PluginFacts, action: string, facts: ActionFacts): Lane<W> {
     const key = `${plugin.name}:${action}`;

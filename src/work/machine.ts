@@ -122,6 +122,8 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
   }
 
   #laneOf(directive: string): Lane<Job> {
+    const present = this.#lanes.get(directive);
+    if (present?.known === true) return present;
     const { plugin, action } = parseDirective(directive);
     const facts = this.#lanes.plugins.get(plugin);
     const actionFacts = facts?.actions.get(action);

@@ -31,7 +31,7 @@ export type WorkInput =
       readonly sender: NodeId;
       readonly directive: string;
       /** Milliseconds from acceptance. */
-      readonly deadline?: Millis;
+      readonly deadline?: Millis | undefined;
       /** Take it, but begin only at `confirm`. */
       readonly hold?: boolean;
     }

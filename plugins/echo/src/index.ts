@@ -12,9 +12,7 @@ export default {
     /** The input, back. */
     run: {
       idempotent: true,
-      async *run(input) {
-        yield await echo(input);
-      },
+      run: (input) => echo(input),
     },
     /** The input, back as it arrives, in one streamed response: for input that is typed. */
     stream: {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { MeshError } from "../../../src/core/errors.ts";
 import { messageId } from "../../../src/core/ids.ts";
+import { hashNodeId } from "../../../src/core/node-hash.ts";
 import { LIMITS } from "../../../src/core/limits.ts";
 import { AckQueue, type AckSource } from "../../../src/delivery/ack-queue.ts";
 import { Frames } from "../../../src/delivery/frames.ts";
 import type { DeliveryPort } from "../../../src/delivery/ports.ts";
-import { Retention } from "../../../src/delivery/retention.ts";
 import { FRAME } from "../../../src/wire/frame.ts";
 import { decodeError, decodeReceipt } from "../../../src/wire/outcome.ts";
 import { RecordReader, type ResponseRecord } from "../../../src/wire/record.ts";
@@ -267,6 +267,42 @@ describe("Destination: attaching", () => {
     expect(records(a.received(id)).at(-1)).toMatchObject({ type: "end", end: { state: "succeeded" } });
   });
 
+  it("may follow it again, and again, when it was at rest; a copy is answered meanwhile, and another node's is refused", () => {
+    const net = new Net(["a", "b", "c"], { retention: 10_000 });
+    const { a, b, c } = { a: net.node("a"), b: net.node("b"), c: net.node("c") };
+    b.onRequest = ({ id }) => {
+      b.delivery.destination.accept(id);
+      b.delivery.destination.running(id);
+      for (const n of [1, 2, 3]) b.delivery.destination.respond(id, { content: "bytes", channel: undefined }, new Uint8Array(300).fill(n));
+      b.end(id);
+    };
+    const id = a.send("b");
+    net.run(100);
+    const whole = a.received(id);
+    b.receive(copyOf(net));
+    net.run(100);
+    expect(net.over("b>a", FRAME.receipt).map(({ frame }) => decodeReceipt(frame.subarray(48)))).toEqual([{ type: "accepted" }]);
+    const foreign = copyOf(net);
+    const { high, low } = hashNodeId(c.id);
+    const view = new DataView(foreign.buffer, foreign.byteOffset);
+    view.setUint32(16, high);
+    view.setUint32(20, low);
+    b.receive(foreign);
+    net.run(100);
+    expect(net.over("b>c", FRAME.receipt).map(({ frame }) => decodeReceipt(frame.subarray(48)).type)).toEqual(["refused"]);
+    for (const follower of [a, c, a]) {
+      follower.bytes.clear();
+      follower.act(({ origin }) => origin.attach(net.clock.now, id, b.id, 3, 5_000));
+      net.run(100);
+      expect(follower.received(id)).toEqual(whole);
+      expect(follower.told.at(-1)).toBe("end");
+    }
+    expect(b.delivery.destination.responses(id)).toBe(3);
+    expect(b.requests).toHaveLength(1);
+    net.run(10_000);
+    expect(b.delivery.destination.size).toBe(0);
+  });
+
   it("says RESPONSES_GONE for a response that is no longer kept, and after the retention time", () => {
     const net = new Net(["a", "b"], { retention: 10_000 });
     const { a, b } = { a: net.node("a"), b: net.node("b") };
@@ -344,28 +380,6 @@ describe("Destination: its responses", () => {
     net.run(10);
     expect(net.node("a").told).toEqual(["accepted", "end"]);
     expect(net.node("b").requests).toHaveLength(1);
-  });
-});
-
-describe("Retention", () => {
-  it("keeps for a time", () => {
-    const retention = new Retention(1_000);
-    expect(retention.keep(0, ID(1), 10)).toEqual([]);
-    retention.keep(500, ID(2), 10);
-    expect(retention.nextWake()).toBe(1_000);
-    expect(retention.wake(1_000)).toEqual([ID(1)]);
-    expect(retention.wake(1_500)).toEqual([ID(2)]);
-    expect(retention.nextWake()).toBeUndefined();
-  });
-
-  it("keeps within a sum of bytes, as they are now, and drops the oldest first", () => {
-    const retention = new Retention(1_000);
-    const third = Math.floor(LIMITS.retained / 3);
-    for (const n of [1, 2, 3]) expect(retention.keep(0, ID(n), third)).toEqual([]);
-    retention.resize(ID(3), 0);
-    expect(retention.keep(0, ID(4), third)).toEqual([]);
-    expect(retention.keep(0, ID(5), third)).toEqual([ID(1)]);
-    expect(retention.keep(0, ID(6), 2 * LIMITS.retained)).toEqual([ID(2), ID(3), ID(4), ID(5)]);
   });
 });
 

@@ -1,0 +1,181 @@
+import type { MessageId, NodeId } from "../core/ids.ts";
+import type { Instant } from "../core/instant.ts";
+import { counterOf, laneOf } from "./message-ids.ts";
+import type { Piece } from "./stream-sender.ts";
+
+/** Works of one page. */
+const PAGE = 1_024;
+/** Words of one work. */
+const WORDS = 7;
+const [COUNTER, HIGH, LOW, START, LENGTH, RESPONSES, MARKS] = [0, 1, 2, 3, 4, 5, 6];
+/** In the marks: the generation, and whether the message was to be held; `GONE`: somebody follows the work again. */
+const [GENERATION, HOLD, GONE] = [0xffff, 0x1_0000, 0x2_0000];
+
+/** What is kept of an ended work when its sender has had all of it. */
+export interface Rested {
+  readonly sender: NodeId;
+  readonly originHigh: number;
+  readonly originLow: number;
+  readonly hold: boolean;
+  readonly responses: number;
+  readonly generation: number;
+  /** The whole response stream. */
+  readonly stream: Piece;
+}
+
+/** The works of one lane, by their counters: where each lies. */
+interface Lane {
+  readonly key: string;
+  readonly places: Map<number, number>;
+}
+
+interface Page {
+  readonly words: Uint32Array;
+  readonly until: Float64Array;
+  readonly lanes: Lane[];
+  readonly senders: NodeId[];
+  readonly bytes: Uint8Array[];
+}
+
+/**
+ * Ended works of which nothing is to be said any more, unless somebody asks: the oldest first. In columns of numbers rather than as objects: they
+ * are many, live long, and would keep the collector busy. Places count up for ever; a page goes with the last work in it.
+ */
+export class Archive {
+  readonly #lanes = new Map<string, Lane>();
+  readonly #pages: Page[] = [];
+  #recent: Lane | undefined;
+  /** The place of the oldest, of the next to come, and of the first in the first page. */
+  #first = 0;
+  #next = 0;
+  #base = 0;
+  #size = 0;
+  #held = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Bytes of response streams. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Until when the oldest is kept; undefined: there is none. */
+  get until(): Instant | undefined {
+    return this.#size === 0 ? undefined : this.#page(this.#first).until[this.#first % PAGE];
+  }
+
+  add(id: MessageId, { sender, originHigh, originLow, hold, responses, generation, stream }: Rested, until: Instant): void {
+    const place = this.#next++;
+    const at = place % PAGE;
+    if (at === 0) this.#pages.push(newPage());
+    const { words, until: times, lanes, senders, bytes } = this.#page(place);
+    const lane = this.#laneOf(id) ?? this.#openLane(id);
+    const counter = counterOf(id);
+    lane.places.set(counter, place);
+    lanes[at] = lane;
+    senders[at] = sender;
+    bytes[at] = stream.bytes;
+    times[at] = until;
+    const to = at * WORDS;
+    words[to + COUNTER] = counter;
+    words[to + HIGH] = originHigh;
+    words[to + LOW] = originLow;
+    words[to + START] = stream.start;
+    words[to + LENGTH] = stream.length;
+    words[to + RESPONSES] = responses;
+    words[to + MARKS] = generation | (hold ? HOLD : 0);
+    this.#size++;
+    this.#held += stream.length;
+  }
+
+  has(id: MessageId): boolean {
+    return this.#laneOf(id)?.places.has(counterOf(id)) === true;
+  }
+
+  get(id: MessageId): Rested | undefined {
+    const place = this.#laneOf(id)?.places.get(counterOf(id));
+    return place === undefined ? undefined : this.#read(place);
+  }
+
+  /** Somebody follows it again: it is here no more. Returns until when it is to be kept. */
+  take(id: MessageId): Instant | undefined {
+    const place = this.#laneOf(id)?.places.get(counterOf(id));
+    if (place === undefined) return undefined;
+    const until = this.#page(place).until[place % PAGE];
+    this.#remove(place);
+    this.#trim();
+    return until;
+  }
+
+  /** Forgets the oldest. */
+  drop(): void {
+    this.#remove(this.#first);
+    this.#trim();
+  }
+
+  #remove(place: number): void {
+    const { words, lanes } = this.#page(place);
+    const at = place % PAGE;
+    const from = at * WORDS;
+    const lane = lanes[at] as Lane;
+    lane.places.delete(words[from + COUNTER] as number);
+    if (lane.places.size === 0) {
+      this.#lanes.delete(lane.key);
+      if (this.#recent === lane) this.#recent = undefined;
+    }
+    words[from + MARKS] = GONE;
+    this.#size--;
+    this.#held -= words[from + LENGTH] as number;
+  }
+
+  /** Lets go of the pages before the oldest work that is left. */
+  #trim(): void {
+    while (this.#first < this.#next && this.#page(this.#first).words[(this.#first % PAGE) * WORDS + MARKS] === GONE) {
+      if (++this.#first % PAGE !== 0) continue;
+      this.#pages.shift();
+      this.#base += PAGE;
+    }
+  }
+
+  #read(place: number): Rested {
+    const { words, senders, bytes } = this.#page(place);
+    const at = place % PAGE;
+    const from = at * WORDS;
+    const marks = words[from + MARKS] as number;
+    return {
+      sender: senders[at] as NodeId,
+      originHigh: words[from + HIGH] as number,
+      originLow: words[from + LOW] as number,
+      hold: (marks & HOLD) !== 0,
+      responses: words[from + RESPONSES] as number,
+      generation: marks & GENERATION,
+      stream: { bytes: bytes[at] as Uint8Array, start: words[from + START] as number, length: words[from + LENGTH] as number },
+    };
+  }
+
+  #page(place: number): Page {
+    return this.#pages[Math.floor((place - this.#base) / PAGE)] as Page;
+  }
+
+  /** Messages of one lane come in a row. */
+  #laneOf(id: MessageId): Lane | undefined {
+    const recent = this.#recent;
+    if (recent !== undefined && id.startsWith(recent.key)) return recent;
+    const lane = this.#lanes.get(laneOf(id));
+    if (lane !== undefined) this.#recent = lane;
+    return lane;
+  }
+
+  #openLane(id: MessageId): Lane {
+    const lane = { key: laneOf(id), places: new Map<number, number>() };
+    this.#lanes.set(lane.key, lane);
+    this.#recent = lane;
+    return lane;
+  }
+}
+
+function newPage(): Page {
+  return { words: new Uint32Array(PAGE * WORDS), until: new Float64Array(PAGE), lanes: [], senders: [], bytes: [] };
+}
