@@ -4,7 +4,7 @@ import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant } from "../core/instant.ts";
 import type { NodeHash } from "../core/node-hash.ts";
 import { encode } from "../wire/codec.ts";
-import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
+import { FLAG, FRAME, OFFSET, putWord } from "../wire/frame.ts";
 import type { Frames } from "./frames.ts";
 import { type Conversation, GRACE, noRoute, RESEND, ttlField } from "./origin-conversation.ts";
 import type { Outbox } from "./outbox.ts";
@@ -121,11 +121,11 @@ export class Dispatch {
 
   /** Writes what changes from copy to copy into the frame. */
   stamp(now: Instant, conversation: Conversation, resent: boolean): void {
-    const view = new DataView(conversation.frame.buffer, conversation.frame.byteOffset, conversation.frame.byteLength);
-    view.setUint32(OFFSET.ttl, ttlField(conversation.expiresAt - now));
-    view.setUint32(OFFSET.auxiliary, conversation.bound);
-    view.setUint8(OFFSET.hops, 0);
-    if (resent) view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) | FLAG.resent);
+    const { frame } = conversation;
+    putWord(frame, OFFSET.ttl, ttlField(conversation.expiresAt - now));
+    putWord(frame, OFFSET.auxiliary, conversation.bound);
+    frame[OFFSET.hops] = 0;
+    if (resent) frame[OFFSET.flags] = (frame[OFFSET.flags] as number) | FLAG.resent;
   }
 
   /** What a copy is bound to: for a durable message the destination's store, which remembers it across lives. */

@@ -28,8 +28,22 @@ export interface SendRequest {
 /** How far a message has come, as its origin knows. */
 export type OriginPhase = "storing" | "waiting" | "sent" | "parked" | "attaching" | "accepted" | "over";
 
+export const RESEND = { first: 1_000, most: 15_000 } as const;
+
+/** What a conversation begins with. */
+export interface ConversationFacts {
+  readonly id: MessageId;
+  readonly node: NodeId;
+  readonly to: NodeHash;
+  readonly frame: Uint8Array;
+  readonly expiresAt: Instant;
+  readonly durable: boolean;
+  readonly hold: boolean;
+  readonly up: StreamSender | undefined;
+}
+
 /** What the origin holds of one message. */
-export interface Conversation extends AckSource {
+export class Conversation implements AckSource {
   readonly id: MessageId;
   readonly node: NodeId;
   readonly to: NodeHash;
@@ -37,36 +51,54 @@ export interface Conversation extends AckSource {
   readonly hold: boolean;
   readonly frame: Uint8Array;
   readonly expiresAt: Instant;
-  phase: OriginPhase;
-  /** Copies sent that could have begun as work in the life or store that they are bound to. */
-  copies: number;
-  bound: number;
-  /** Copies of which it is known that they ended on their way: refused, or at the hop limit. */
-  ended: number;
-  parkedAt: NodeId | undefined;
-  custody: boolean;
-  /** Routes have changed since it was parked elsewhere: another copy may find a way. */
-  moved: boolean;
-  /** The node that was left with it may have bound it to a life that is not known here, and sent it on. */
-  released: boolean;
-  wait: Millis;
-  cancelled: MeshError | undefined;
-  down: StreamReceiver;
-  generation: number;
   up: StreamSender | undefined;
-  inputBlocked: boolean;
-  attachFrom: number;
+  phase: OriginPhase = "waiting";
+  /** Copies sent that could have begun as work in the life or store that they are bound to. */
+  copies = 0;
+  bound = 0;
+  /** Copies of which it is known that they ended on their way: refused, or at the hop limit. */
+  ended = 0;
+  parkedAt: NodeId | undefined = undefined;
+  custody = false;
+  /** Routes have changed since it was parked elsewhere: another copy may find a way. */
+  moved = false;
+  /** The node that was left with it may have bound it to a life that is not known here, and sent it on. */
+  released = false;
+  wait: Millis = RESEND.first;
+  cancelled: MeshError | undefined = undefined;
+  down = new StreamReceiver();
+  generation = 0;
+  inputBlocked = false;
+  attachFrom = 0;
   /** The worker asked how far the responses have come. */
-  probed: boolean;
+  probed = false;
   /** Why it is over, where its sender cannot be told before `send` has returned. */
-  failed: MeshError | undefined;
+  failed: MeshError | undefined = undefined;
   /** Nobody follows it any more, but it is to be delivered. */
-  left: boolean;
+  left = false;
   /** Since when there has been no route to its worker. */
-  lostAt: Instant | undefined;
+  lostAt: Instant | undefined = undefined;
+
+  constructor(facts: ConversationFacts) {
+    this.id = facts.id;
+    this.node = facts.node;
+    this.to = facts.to;
+    this.durable = facts.durable;
+    this.hold = facts.hold;
+    this.frame = facts.frame;
+    this.expiresAt = facts.expiresAt;
+    this.up = facts.up;
+  }
+
+  take(): Acknowledgement {
+    const { id, down, generation, probed } = this;
+    const { gap, done, offset, window } = down;
+    this.probed = false;
+    down.acknowledged();
+    return { id, upward: false, gap, probed, done, detached: false, generation, offset, window };
+  }
 }
 
-export const RESEND = { first: 1_000, most: 15_000 } as const;
 /** After its time to live a message may have been accepted all the same; so long its receipt may take. */
 export const GRACE = 2_000;
 export const WATCH = 30_000;
@@ -77,61 +109,6 @@ export const SETTLE = 100;
 
 /** What is the same for all that only follow a work. */
 export const FOLLOWING = { frame: new Uint8Array(0), durable: false, hold: false, up: undefined } as const;
-
-/** How every conversation begins. */
-export function newConversation(
-  facts: Pick<Conversation, "id" | "node" | "to" | "frame" | "expiresAt" | "durable" | "hold" | "up">,
-): Conversation {
-  // Field by field, which is ten times as fast as a spread: this runs for every message.
-  const conversation: Conversation = {
-    id: facts.id,
-    node: facts.node,
-    to: facts.to,
-    frame: facts.frame,
-    expiresAt: facts.expiresAt,
-    durable: facts.durable,
-    hold: facts.hold,
-    up: facts.up,
-    phase: "waiting",
-    copies: 0,
-    bound: 0,
-    ended: 0,
-    parkedAt: undefined,
-    custody: false,
-    moved: false,
-    released: false,
-    wait: RESEND.first,
-    cancelled: undefined,
-    down: new StreamReceiver(),
-    generation: 0,
-    inputBlocked: false,
-    attachFrom: 0,
-    probed: false,
-    failed: undefined,
-    left: false,
-    lostAt: undefined,
-    take: () => acknowledgementOf(conversation),
-  };
-  return conversation;
-}
-
-function acknowledgementOf(conversation: Conversation): Acknowledgement {
-  const { id, down, generation, probed } = conversation;
-  const entry = {
-    id,
-    upward: false,
-    gap: down.gap,
-    probed,
-    done: down.done,
-    detached: false,
-    generation,
-    offset: down.offset,
-    window: down.window,
-  };
-  conversation.probed = false;
-  down.acknowledged();
-  return entry;
-}
 
 /** Ways lead in circles for a moment while routes settle: so many copies may end there before it is taken for the message's end. */
 const CIRCLES = 3;

@@ -2,7 +2,7 @@ import { Deadlines } from "../core/deadlines.ts";
 import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
-import { hashNodeId, isSameHash, type NodeHash } from "../core/node-hash.ts";
+import { hashNodeId, isSameHash, type NodeHash, RecentHash } from "../core/node-hash.ts";
 import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
 import { layMessage } from "../wire/message.ts";
 import { encodeError, type Notice, type Receipt } from "../wire/outcome.ts";
@@ -12,7 +12,8 @@ import { Following } from "./following.ts";
 import type { Frames } from "./frames.ts";
 import type { MessageIds } from "./message-ids.ts";
 import {
-  type Conversation,
+  Conversation,
+  type ConversationFacts,
   CUSTODY,
   expired,
   FOLLOWING,
@@ -20,7 +21,6 @@ import {
   isNow,
   isOver,
   type OriginRooms,
-  newConversation,
   type OriginPhase,
   RESEND,
   type SendRequest,
@@ -60,6 +60,7 @@ export class Origin {
   readonly #timers = new Deadlines<MessageId>();
   readonly #out: Dispatch;
   readonly #left = new Whereabouts();
+  readonly #hashes = new RecentHash();
   #sending: Conversation | undefined;
 
   constructor(options: OriginOptions, rooms: OriginRooms) {
@@ -100,7 +101,7 @@ export class Origin {
 
   send(now: Instant, request: SendRequest): MessageId {
     const { id, floor } = this.#ids.next();
-    const to = hashNodeId(request.node);
+    const to = this.#hashes.of(request.node);
     const frame = layMessage(request.metadata, { deadline: request.deadline, floor, payload: request.payload });
     const flags = (request.durable ? FLAG.durable : 0) | (request.hold ? FLAG.hold : 0) | (request.streamed ? FLAG.streamed : 0);
     this.#frames.address(frame, { kind: FRAME.message, to, id, flags, ttl: ttlField(request.ttl) });
@@ -311,8 +312,8 @@ export class Origin {
     }
   }
 
-  #open(facts: Parameters<typeof newConversation>[0]): Conversation {
-    const conversation = newConversation(facts);
+  #open(facts: ConversationFacts): Conversation {
+    const conversation = new Conversation(facts);
     this.#live.set(facts.id, conversation);
     return conversation;
   }

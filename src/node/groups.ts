@@ -24,6 +24,20 @@ export function parseTarget(text: string): Target {
   return { type: "node", node: text };
 }
 
+/** The target that was read last is remembered: one program sends many works to one node. */
+export class RecentTarget {
+  #text: string | undefined;
+  #target: Target | undefined;
+
+  /** As `parseTarget`. */
+  read(text: string): Target {
+    if (text === this.#text && this.#target !== undefined) return this.#target;
+    this.#target = parseTarget(text);
+    this.#text = text;
+    return this.#target;
+  }
+}
+
 /** Members that say that they can do the work: free ones first, then the nearest. */
 export function candidates(members: readonly Member[], directive: string): readonly NodeId[] {
   const [plugin, action = ""] = directive.split(":");

@@ -1,5 +1,5 @@
 import { v4 } from "uuid";
-import { isMeshError, MeshError } from "../core/errors.ts";
+import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
 import { type MessageId, nodeId, type NodeId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { Logger } from "../core/log.ts";
@@ -23,7 +23,7 @@ import { AnyWork } from "./any-work.ts";
 import type { Changes } from "./changes.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Engine } from "./engine.ts";
-import { candidates, GroupWork, parseTarget } from "./groups.ts";
+import { candidates, GroupWork, RecentTarget, type Target } from "./groups.ts";
 import { checkDirective, type Sender } from "./sender.ts";
 import type { SentWork } from "./sent-work.ts";
 import { abortable, aborted, onAbort } from "./signals.ts";
@@ -48,6 +48,7 @@ export interface MeshNodeParts {
   close(drain: number): Promise<void>;
 }
 
+const NO_OPTIONS: SendOptions = {};
 const CALL: number = 10_000;
 const ASK_AGAIN = 200;
 /** How long a node that has just started waits for its first links before it says that it has not heard of a node. */
@@ -57,6 +58,7 @@ export class Node implements MeshNode {
   readonly id: NodeId;
   readonly #parts: MeshNodeParts;
   readonly #startedAt: number;
+  readonly #targets = new RecentTarget();
   readonly #listening: MeshUrl[] = [];
   readonly #echoes = new Map<MessageId, (reply: EchoReply) => void>();
   #closing: Promise<void> | undefined;
@@ -121,10 +123,23 @@ export class Node implements MeshNode {
     throw new MeshError("HOP_LIMIT", `${id} is more than ${LIMITS.hops} links away`, { data: { node: id } });
   }
 
-  async send(target: string, directive: string, payload?: SendPayload, options: SendOptions = {}): Promise<Work> {
-    this.#checkOpen();
-    checkDirective(directive);
-    const to = parseTarget(target);
+  send(target: string, directive: string, payload?: SendPayload, options: SendOptions = NO_OPTIONS): Promise<Work> {
+    try {
+      this.#checkOpen();
+      checkDirective(directive);
+      const to = this.#targets.read(target);
+      if (to.type !== "node" || options.detach === true || options.signal !== undefined || !this.#isSettled(to.node))
+        return this.#sendInTime(target, to, directive, payload, options);
+      const work = this.#sendTo(to.node, directive, payload, options);
+      if (options.waitFor === undefined || options.waitFor === "accepted") return work.accepted();
+      return this.#whenReady(work, options);
+    } catch (error) {
+      return Promise.reject(toMeshError(error));
+    }
+  }
+
+  /** What is to wait for something before it is sent, or not sent to one node. */
+  async #sendInTime(target: string, to: Target, directive: string, payload: SendPayload | undefined, options: SendOptions): Promise<Work> {
     if (options.signal?.aborted === true) throw aborted(options.signal);
     if (options.detach === true) return await this.#sendByKeeper(target, directive, payload, options);
     if (to.type !== "node") {
@@ -133,9 +148,12 @@ export class Node implements MeshNode {
         : await this.#sendToAny(target, to.group, directive, payload, options);
     }
     await this.#settled(to.node, options.signal);
-    if (!this.#mayWait(options)) this.#checkKnown(to.node);
-    const work = this.#parts.sender.send(to.node, directive, payload, options);
-    return await this.#whenReady(work, options);
+    return await this.#whenReady(this.#sendTo(to.node, directive, payload, options), options);
+  }
+
+  #sendTo(node: NodeId, directive: string, payload: SendPayload | undefined, options: SendOptions): SentWork {
+    if (!this.#mayWait(options)) this.#checkKnown(node);
+    return this.#parts.sender.send(node, directive, payload, options);
   }
 
   async attach(workId: string, options: { readonly node: string; readonly from?: number; readonly signal?: AbortSignal }): Promise<Work> {
@@ -226,13 +244,17 @@ export class Node implements MeshNode {
   async #settled(node: NodeId | undefined, signal: AbortSignal | undefined): Promise<void> {
     const { engine, changes } = this.#parts;
     const until = this.#startedAt + SETTLE;
-    while (engine.now() < until) {
-      if (node !== undefined && (node === this.id || engine.routing.route(node) !== undefined)) return;
-      const waiting = [...engine.links.peers()].some((peer) => !peer.tried) || [...engine.links.list()].some((link) => !link.adjacent);
-      if (!waiting) return;
+    while (!this.#isSettled(node)) {
       await abortable(changes.next(Math.min(until, engine.now() + 50)), signal);
       this.#checkOpen();
     }
+  }
+
+  #isSettled(node: NodeId | undefined): boolean {
+    const { engine } = this.#parts;
+    if (engine.now() >= this.#startedAt + SETTLE) return true;
+    if (node !== undefined && (node === this.id || engine.routing.route(node) !== undefined)) return true;
+    return ![...engine.links.peers()].some((peer) => !peer.tried) && ![...engine.links.list()].some((link) => !link.adjacent);
   }
 
   async #sendToAll(
@@ -316,7 +338,7 @@ export class Node implements MeshNode {
   async #whenReady(work: SentWork, options: SendOptions): Promise<Work> {
     cancelOnAbort(work, options.signal);
     if (options.waitFor === "sent") return work;
-    await abortable(options.waitFor === "parked" ? work.parkedOrAccepted() : work.accepted(), options.signal);
+    await abortable<unknown>(options.waitFor === "parked" ? work.parkedOrAccepted() : work.accepted(), options.signal);
     return work;
   }
 

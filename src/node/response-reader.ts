@@ -1,16 +1,18 @@
 import { concat } from "../core/bytes.ts";
 import { MeshError } from "../core/errors.ts";
 import { RecordReader, type Content, type ResponseRecord, type WorkEnd } from "../wire/record.ts";
-import { type Consumed, StreamedBody, WorkResponse } from "./response.ts";
+import { StreamedBody, WorkResponse } from "./response.ts";
 
 /** A value that the plugin yielded whole is gathered up to here; a larger one is handed over as a stream. */
 const GATHER = 64 * 1024 * 1024;
 
 export interface ResponseHandlers {
-  /** `size`: bytes to be counted as consumed when the program takes the response. */
-  onResponse(response: WorkResponse, size: number): void;
+  /** Its `size` counts as consumed when the program takes it. */
+  onResponse(response: WorkResponse): void;
   onRunning(): void;
   onEnd(end: WorkEnd): void;
+  /** So many bytes are read. */
+  consumed(count: number): void;
 }
 
 type Open =
@@ -27,14 +29,12 @@ type Open =
 export class ResponseReader {
   #records = new RecordReader();
   readonly #handlers: ResponseHandlers;
-  readonly #consumed: Consumed;
   #serial = 0;
   #skipBelow = 1;
   #open: Open | undefined;
 
-  constructor(handlers: ResponseHandlers, consumed: Consumed) {
+  constructor(handlers: ResponseHandlers) {
     this.#handlers = handlers;
-    this.#consumed = consumed;
   }
 
   /** The next response has this number; those below `wanted` are left out. */
@@ -64,8 +64,8 @@ export class ResponseReader {
     switch (record.type) {
       case "response":
         this.#serial++;
-        if (this.#serial < this.#skipBelow) return this.#consumed(size);
-        return this.#handlers.onResponse(new WorkResponse(this.#serial, record.channel, record.content, record.payload), size);
+        if (this.#serial < this.#skipBelow) return this.#handlers.consumed(size);
+        return this.#handlers.onResponse(new WorkResponse(this.#serial, record.channel, record.content, record.payload, size));
       case "begin":
         this.#serial++;
         return this.#begin(record, size);
@@ -74,10 +74,10 @@ export class ResponseReader {
       case "finish":
         return this.#finish(size);
       case "running":
-        this.#consumed(size);
+        this.#handlers.consumed(size);
         return this.#handlers.onRunning();
       case "end":
-        this.#consumed(size);
+        this.#handlers.consumed(size);
         if (this.#open !== undefined) this.fail(new MeshError("STREAM_INCOMPLETE", "the work ended in the middle of a response"));
         return this.#handlers.onEnd(record.end);
     }
@@ -86,41 +86,41 @@ export class ResponseReader {
   #begin(record: Extract<ResponseRecord, { type: "begin" }>, size: number): void {
     if (this.#serial < this.#skipBelow) {
       this.#open = undefined;
-      return this.#consumed(size);
+      return this.#handlers.consumed(size);
     }
     if (record.whole) {
-      this.#consumed(size);
+      this.#handlers.consumed(size);
       this.#open = { type: "gather", content: record.content, channel: record.channel, parts: [], size: 0 };
       return;
     }
-    const body = new StreamedBody(this.#consumed);
+    const body = new StreamedBody((count) => this.#handlers.consumed(count));
     this.#open = { type: "stream", body };
-    this.#handlers.onResponse(new WorkResponse(this.#serial, record.channel, record.content, body), size);
+    this.#handlers.onResponse(new WorkResponse(this.#serial, record.channel, record.content, body, size));
   }
 
   #chunk(payload: Uint8Array, size: number): void {
     const open = this.#open;
-    if (open === undefined) return this.#consumed(size);
+    if (open === undefined) return this.#handlers.consumed(size);
     if (open.type === "stream") {
-      this.#consumed(size - payload.length);
+      this.#handlers.consumed(size - payload.length);
       return open.body.add(payload);
     }
-    this.#consumed(size);
+    this.#handlers.consumed(size);
     open.parts.push(payload);
     open.size += payload.length;
     if (open.size <= GATHER) return;
-    const body = new StreamedBody(this.#consumed);
+    const body = new StreamedBody((count) => this.#handlers.consumed(count));
     this.#open = { type: "stream", body };
-    this.#handlers.onResponse(new WorkResponse(this.#serial, open.channel, open.content, body), 0);
+    this.#handlers.onResponse(new WorkResponse(this.#serial, open.channel, open.content, body, 0));
     for (const part of open.parts) body.add(part);
   }
 
   #finish(size: number): void {
     const open = this.#open;
     this.#open = undefined;
-    this.#consumed(size);
+    this.#handlers.consumed(size);
     if (open?.type === "stream") open.body.finish();
     if (open?.type === "gather")
-      this.#handlers.onResponse(new WorkResponse(this.#serial, open.channel, open.content, concat(open.parts)), 0);
+      this.#handlers.onResponse(new WorkResponse(this.#serial, open.channel, open.content, concat(open.parts), 0));
   }
 }

@@ -11,12 +11,15 @@ export type Consumed = (count: number) => void;
 export class WorkResponse implements Response {
   readonly serial: number;
   readonly channel: string | undefined;
+  /** Bytes of the stream that count as consumed when the program takes it. */
+  readonly size: number;
   readonly #content: Content;
   readonly #bytes: Uint8Array | undefined;
   readonly #body: StreamedBody | undefined;
 
-  constructor(serial: number, channel: string | undefined, content: Content, body: Uint8Array | StreamedBody) {
+  constructor(serial: number, channel: string | undefined, content: Content, body: Uint8Array | StreamedBody, size: number) {
     this.serial = serial;
+    this.size = size;
     this.channel = channel;
     this.#content = content;
     this.#bytes = body instanceof Uint8Array ? body : undefined;

@@ -6,13 +6,13 @@ import { encodeMetadata } from "../wire/message.ts";
 import type { SendOptions, SendPayload } from "./api.ts";
 import type { Engine } from "./engine.ts";
 import { InputFeed, preparePayload, type Prepared } from "./payload.ts";
-import { SentWork } from "./sent-work.ts";
+import { SentWork, type SentWorkPort } from "./sent-work.ts";
 
 const DIRECTIVE = /^[a-z0-9][a-z0-9-]{0,63}:[A-Za-z0-9_-]{1,64}$/;
 const HEADERS = 32;
 
-interface Sent {
-  readonly work: SentWork;
+/** What is so about few works: those with an input of their own, and those that were sent before. */
+interface Special {
   feed: InputFeed | undefined;
   /** The first response wanted, for a work that was attached. */
   wanted: number;
@@ -28,19 +28,28 @@ const FAILED = 10_000;
 export class Sender {
   readonly #engine: Engine;
   readonly #defaultTtl: number;
-  readonly #works = new Map<MessageId, Sent>();
+  readonly #port: SentWorkPort;
+  readonly #works = new Map<MessageId, SentWork>();
+  readonly #special = new Map<MessageId, Special>();
   readonly #failed = new Map<MessageId, SentWork>();
   #last: { readonly directive: string; readonly metadata: Uint8Array } | undefined;
-  readonly onAccepted: ((work: SentWork) => void)[] = [];
-  readonly onEnded: ((work: SentWork) => void)[] = [];
 
   constructor(engine: Engine, defaultTtl: number = TIMES.timeToLive) {
     this.#engine = engine;
     this.#defaultTtl = defaultTtl;
+    const { origin } = engine.delivery;
+    this.#port = {
+      consumed: (id, count) => origin.following.consumed(engine.now(), id, count),
+      cancel: (id, error) => {
+        origin.cancel(engine.now(), id, error);
+        engine.poke();
+      },
+      forget: (work) => this.#forget(work),
+    };
   }
 
   works(): Iterable<SentWork> {
-    return [...this.#works.values()].map(({ work }) => work);
+    return [...this.#works.values()];
   }
 
   /** Sends to one node. The handle is there at once; whether it is accepted shows later. Throws INVALID_ARGUMENT, TOO_LARGE. */
@@ -65,10 +74,10 @@ export class Sender {
       durable: options.durable ?? false,
       hold,
     });
-    const sent = this.#register(id, node, directive);
-    if (streamed) this.#feed(sent, prepared, open);
+    const work = this.#register(id, node, directive);
+    if (streamed) this.#feed(work, prepared, open);
     this.#engine.poke();
-    return sent.work;
+    return work;
   }
 
   /** The handle on a durable message that an earlier life of this node sent, and that was taken up again. */
@@ -76,11 +85,11 @@ export class Sender {
     if (!isMessageId(id)) return undefined;
     const failed = this.#failed.get(id);
     if (this.#failed.delete(id)) return failed;
-    const sent = this.#works.get(id);
-    if (sent?.earlier !== "unclaimed") return undefined;
-    sent.earlier = "claimed";
-    sent.wanted = from;
-    return sent.work;
+    const special = this.#special.get(id);
+    if (special?.earlier !== "unclaimed") return undefined;
+    special.earlier = "claimed";
+    special.wanted = from;
+    return this.#works.get(id);
   }
 
   /** Follows a work that was sent before. */
@@ -90,43 +99,44 @@ export class Sender {
     if (!this.#engine.delivery.origin.attach(this.#engine.now(), id, nodeId(node), from, ttl)) {
       throw new MeshError("INVALID_ARGUMENT", "this program follows that work already");
     }
-    const sent = this.#register(id, nodeId(node), "");
-    sent.wanted = from;
+    const work = this.#register(id, nodeId(node), "");
+    this.#specialOf(id).wanted = from;
     this.#engine.poke();
-    return sent.work;
+    return work;
   }
 
   /** What delivery reports, by message. */
   events(): OriginEvents {
     return {
       onRestored: (id, node, directive) => {
-        this.#register(id, node, directive).earlier = "unclaimed";
+        this.#register(id, node, directive);
+        this.#specialOf(id).earlier = "unclaimed";
       },
-      onParked: (id, node, ttl) => this.#works.get(id)?.work.onParked(node, ttl),
+      onParked: (id, node, ttl) => this.#works.get(id)?.onParked(node, ttl),
       onAccepted: (id, node) => {
-        const sent = this.#works.get(id);
-        if (sent === undefined) return;
-        if (sent.earlier !== undefined) return this.#followEarlier(sent);
-        sent.work.onAccepted(node);
-        this.#accepted(sent);
+        const work = this.#works.get(id);
+        if (work === undefined) return;
+        const special = this.#special.get(id);
+        if (special?.earlier !== undefined) return this.#followEarlier(work, special);
+        work.onAccepted(node);
+        begin(special);
       },
-      onResponseBytes: (id, bytes) => this.#works.get(id)?.work.onBytes(bytes),
-      onResponseEnd: (id) => this.#works.get(id)?.work.onStreamEnd(),
-      onInputWritable: (id) => this.#works.get(id)?.feed?.onWritable(),
-      onFailed: (id, error) => this.#works.get(id)?.work.onFailed(error),
-      onRerun: (id) => this.#works.get(id)?.work.onRerun(),
+      onResponseBytes: (id, bytes) => this.#works.get(id)?.onBytes(bytes),
+      onResponseEnd: (id) => this.#works.get(id)?.onStreamEnd(),
+      onInputWritable: (id) => this.#special.get(id)?.feed?.onWritable(),
+      onFailed: (id, error) => this.#works.get(id)?.onFailed(error),
+      onRerun: (id) => this.#works.get(id)?.onRerun(),
       onAttached: (id, serial) => {
-        const sent = this.#works.get(id);
-        if (sent === undefined) return;
-        sent.work.onAttached(serial, sent.wanted);
-        this.#accepted(sent);
+        const special = this.#special.get(id);
+        this.#works.get(id)?.onAttached(serial, special?.wanted ?? 1);
+        begin(special);
       },
     };
   }
 
   /** Fails what is still under way; the node closes. */
   close(error: MeshError): void {
-    for (const { work } of [...this.#works.values()]) work.onFailed(error);
+    for (const work of [...this.#works.values()]) work.onFailed(error);
   }
 
   /** The same for each message of one directive without headers: what was made last is used again. */
@@ -140,21 +150,16 @@ export class Sender {
     return metadata;
   }
 
-  #accepted(sent: Sent): void {
-    for (const tell of this.onAccepted) tell(sent.work);
-    sent.begin?.();
-    sent.begin = undefined;
-  }
-
   /** How many responses the earlier life has had is not known: they are asked for anew, or left at the worker until somebody asks. */
-  #followEarlier(sent: Sent): void {
-    const { work } = sent;
+  #followEarlier(work: SentWork, special: Special): void {
     const engine = this.#engine;
     const { origin } = engine.delivery;
     origin.detach(engine.now(), work.id);
-    if (sent.earlier === "unclaimed") this.#works.delete(work.id);
-    else origin.attach(engine.now(), work.id, work.node, sent.wanted, Infinity);
-    sent.earlier = undefined;
+    if (special.earlier === "unclaimed") {
+      this.#works.delete(work.id);
+      this.#special.delete(work.id);
+    } else origin.attach(engine.now(), work.id, work.node, special.wanted, Infinity);
+    special.earlier = undefined;
     engine.poke();
   }
 
@@ -163,34 +168,29 @@ export class Sender {
     if (this.#failed.size > FAILED) for (const oldest of this.#failed.keys()) if (this.#failed.delete(oldest)) break;
   }
 
-  #register(id: MessageId, node: NodeId, directive: string): Sent {
-    const engine = this.#engine;
-    const { origin } = engine.delivery;
-    const work = new SentWork(
-      { id, node, directive, now: engine.now() },
-      {
-        consumed: (count) => origin.following.consumed(engine.now(), id, count),
-        cancel: (error) => {
-          origin.cancel(engine.now(), id, error);
-          engine.poke();
-        },
-        forget: () => {
-          const sent = this.#works.get(id);
-          this.#works.delete(id);
-          if (sent?.earlier === "unclaimed") this.#keepFailed(work);
-          sent?.feed?.onWritable();
-          for (const tell of this.onEnded) tell(work);
-        },
-      },
-    );
-    const sent: Sent = { work, feed: undefined, wanted: 1, begin: undefined, earlier: undefined };
-    this.#works.set(id, sent);
-    return sent;
+  #register(id: MessageId, node: NodeId, directive: string): SentWork {
+    const work = new SentWork(id, node, directive, this.#engine.now(), this.#port);
+    this.#works.set(id, work);
+    return work;
+  }
+
+  #specialOf(id: MessageId): Special {
+    const special: Special = { feed: undefined, wanted: 1, begin: undefined, earlier: undefined };
+    this.#special.set(id, special);
+    return special;
+  }
+
+  #forget(work: SentWork): void {
+    this.#works.delete(work.id);
+    const special = this.#special.get(work.id);
+    if (special === undefined) return;
+    this.#special.delete(work.id);
+    if (special.earlier === "unclaimed") this.#keepFailed(work);
+    special.feed?.onWritable();
   }
 
   /** The payload waits for the receipt: until then nobody would take it. */
-  #feed(sent: Sent, prepared: Prepared, open: boolean): void {
-    const { work } = sent;
+  #feed(work: SentWork, prepared: Prepared, open: boolean): void {
     const { origin } = this.#engine.delivery;
     const feed = new InputFeed({
       write: (bytes) => origin.following.writeInput(work.id, bytes),
@@ -203,14 +203,21 @@ export class Sender {
         return work.over;
       },
     });
-    sent.feed = feed;
+    const special = this.#specialOf(work.id);
+    special.feed = feed;
     const accepted = new Promise<void>((resolve) => {
-      sent.begin = resolve;
+      special.begin = resolve;
     });
     const source = prepared.type === "stream" ? prepared.source : only(prepared.bytes);
     const first = accepted.then(() => feed.pump(source, open));
     if (open) work.input = feed.writable(first);
   }
+}
+
+/** Its payload may flow. */
+function begin(special: Special | undefined): void {
+  special?.begin?.();
+  if (special !== undefined) special.begin = undefined;
 }
 
 async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -4,22 +4,19 @@ import type { MessageId, NodeId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { WorkEnd } from "../wire/record.ts";
 import type { Response, Work, WorkEvent, WorkResult, WorkState } from "./api.ts";
+import { Deferred } from "./deferred.ts";
 import { Emitter } from "./emitter.ts";
 import type { WorkResponse } from "./response.ts";
-import { ResponseReader } from "./response-reader.ts";
+import { ResponseIterator, type ResponseSource, type ResponseWaiter } from "./response-iterator.ts";
+import { type ResponseHandlers, ResponseReader } from "./response-reader.ts";
 import { abortable } from "./signals.ts";
 
-/** What a sent work asks of the engine. */
+/** What sent works ask of the engine. */
 export interface SentWorkPort {
-  consumed(count: number): void;
-  cancel(error: MeshError): void;
+  consumed(id: MessageId, count: number): void;
+  cancel(id: MessageId, error: MeshError): void;
   /** Nothing more will come of it. */
-  forget(): void;
-}
-
-interface Waiting {
-  readonly response: WorkResponse;
-  readonly size: number;
+  forget(work: SentWork): void;
 }
 
 /** What may still come of a cancelled work without being read: what its worker had written, and what was on its way. */
@@ -27,66 +24,66 @@ const LAST_WORDS = 4 * LIMITS.credit;
 
 type Outcome = { readonly end: WorkEnd } | { readonly error: MeshError };
 
-/** The sender's handle on one work at one node. */
-export class SentWork implements Work {
+/** The sender's handle on one work at one node. What few programs ask for is made when they do. */
+export class SentWork implements Work, ResponseHandlers, ResponseSource {
   readonly id: MessageId;
   readonly directive: string;
-  readonly members: readonly Work[] = [];
   readonly startedAt: number;
   input: Writable | undefined;
   node: NodeId;
   state: WorkState = "sent";
   responses = 0;
   readonly #port: SentWorkPort;
-  readonly #reader: ResponseReader;
-  /** Made when somebody first listens. */
+  #reader: ResponseReader | undefined;
   #events: Emitter<WorkEvent> | undefined;
-  readonly #history: WorkEvent[] = [];
-  readonly #queue: Waiting[] = [];
-  readonly #accepted = new Gate();
-  readonly #parked = new Gate();
-  readonly #ended = new Gate();
+  /** What has happened so far, for who asks for the events later. */
+  #parked: { readonly node: NodeId; readonly ttl: number }[] | undefined;
+  #isAccepted = false;
+  #runs = 0;
+  #queue: WorkResponse[] | undefined;
+  #waiting: ResponseWaiter[] | undefined;
+  #acceptance: Deferred<this> | undefined;
+  #rest: Deferred<void> | undefined;
+  #ended: Deferred<void> | undefined;
   #readers = 0;
   #draining = false;
-  /** One for each reader that waits. */
-  readonly #wakes: (() => void)[] = [];
   #outcome: Outcome | undefined;
   /** Bytes that came, and of these: that the worker was told of as read. */
   #received = 0;
   #credited = 0;
+  /** Bytes read while others are being cut into responses: told all together. */
+  #owed: number | undefined;
   /** Bytes of which the worker was told too early: what its program reads next is not told again. */
   #ahead = 0;
   /** Up to here everything counts as read. */
   #freeUntil = 0;
 
-  constructor(
-    facts: { readonly id: MessageId; readonly node: NodeId; readonly directive: string; readonly now: number },
-    port: SentWorkPort,
-  ) {
-    this.id = facts.id;
-    this.node = facts.node;
-    this.directive = facts.directive;
-    this.startedAt = facts.now;
+  constructor(id: MessageId, node: NodeId, directive: string, now: number, port: SentWorkPort) {
+    this.id = id;
+    this.node = node;
+    this.directive = directive;
+    this.startedAt = now;
     this.#port = port;
-    this.#reader = new ResponseReader(
-      {
-        onResponse: (response, size) => this.#arrived(response, size),
-        onRunning: () => this.#move("running", { type: "running", id: this.id, node: this.node }),
-        onEnd: (end) => this.#finish({ end }),
-      },
-      (count) => this.#consumed(count),
-    );
-    this.#say({ type: "sent", id: this.id, node: this.node });
+  }
+
+  get members(): readonly Work[] {
+    return NO_MEMBERS;
   }
 
   /** Settles when the destination has taken it, or will not. */
-  accepted(): Promise<void> {
-    return this.#accepted.promise();
+  accepted(): Promise<this> {
+    if (this.#isAccepted) return Promise.resolve(this);
+    if (this.#outcome === undefined) return (this.#acceptance ??= new Deferred()).promise;
+    const { error } = this;
+    return error === undefined ? Promise.resolve(this) : Promise.reject(error);
   }
 
   /** Settles when it waits on a disk somewhere, or is past that. */
-  parkedOrAccepted(): Promise<void> {
-    return Promise.race([this.#parked.promise(), this.#accepted.promise()]);
+  async parkedOrAccepted(): Promise<void> {
+    if (this.#parked !== undefined || this.#isAccepted) return;
+    if (this.#outcome === undefined) return await (this.#rest ??= new Deferred()).promise;
+    const { error } = this;
+    if (error !== undefined) throw error;
   }
 
   get over(): boolean {
@@ -100,35 +97,44 @@ export class SentWork implements Work {
   }
 
   onParked(node: NodeId, ttl: number): void {
-    this.#move("parked", { type: "parked", id: this.id, node, ttl });
-    this.#parked.open();
+    this.state = "parked";
+    (this.#parked ??= []).push({ node, ttl });
+    this.#events?.emit({ type: "parked", id: this.id, node, ttl });
+    this.#rest?.resolve();
   }
 
   onAccepted(node: NodeId): void {
     this.node = node;
-    this.#move("queued", { type: "accepted", id: this.id, node });
-    this.#accepted.open();
+    this.state = "queued";
+    this.#isAccepted = true;
+    this.#events?.emit({ type: "accepted", id: this.id, node });
+    this.#acceptance?.resolve(this);
+    this.#rest?.resolve();
   }
 
   onAttached(serial: number, wanted: number): void {
-    this.#reader.startAt(serial, wanted);
+    this.#responseReader().startAt(serial, wanted);
     this.onAccepted(this.node);
   }
 
   /** The worker runs it again: what has been had of it already is left out. */
   onRerun(): void {
-    this.#reader.restart(this.responses + 1);
+    this.#responseReader().restart(this.responses + 1);
   }
 
   onBytes(bytes: Uint8Array): void {
     this.#received += bytes.length;
+    this.#owed = 0;
     try {
-      this.#reader.push(bytes);
+      this.#responseReader().push(bytes);
     } catch (error) {
       const failure = new MeshError("PROTOCOL_ERROR", "the responses are not in the form they must have", { cause: error });
-      this.#port.cancel(failure);
+      this.#port.cancel(this.id, failure);
       this.onFailed(failure);
     }
+    const owed = this.#owed;
+    this.#owed = undefined;
+    this.#credit(owed);
     if (this.#freeUntil > 0) this.#hurry();
   }
 
@@ -138,38 +144,64 @@ export class SentWork implements Work {
   }
 
   onFailed(error: MeshError): void {
-    this.#reader.fail(error);
+    this.#reader?.fail(error);
     this.#finish({ error });
   }
 
-  /** Several readers share the responses: each goes to one of them. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Response> {
-    this.#readers++;
-    let current: WorkResponse | undefined;
-    try {
-      for (;;) {
-        const next = this.#queue.shift();
-        if (next !== undefined) {
-          current?.abandon();
-          current = next.response;
-          this.#consumed(next.size);
-          yield next.response;
-          continue;
-        }
-        if (this.#outcome !== undefined) break;
-        await new Promise<void>((resolve) => this.#wakes.push(resolve));
-      }
-    } finally {
-      this.#readers--;
-      current?.abandon();
-      if (this.#draining) this.#drain();
+  onRunning(): void {
+    this.state = "running";
+    this.#runs++;
+    this.#events?.emit({ type: "running", id: this.id, node: this.node });
+  }
+
+  onEnd(end: WorkEnd): void {
+    this.#finish({ end });
+  }
+
+  onResponse(response: WorkResponse): void {
+    this.responses++;
+    if (this.#draining && this.#readers === 0) return this.#throwAway(response);
+    for (let waiter = this.#waiting?.shift(); waiter !== undefined; waiter = this.#waiting?.shift()) {
+      if (!waiter.give(response)) continue;
+      return this.consumed(response.size);
     }
-    const error = this.error;
-    if (error !== undefined) throw error;
+    if (this.#queue === undefined) this.#queue = [response];
+    else this.#queue.push(response);
+  }
+
+  /** The program has read so many bytes. */
+  consumed(count: number): void {
+    const told = Math.min(count, this.#ahead);
+    this.#ahead -= told;
+    this.#credit(count - told);
+  }
+
+  /** Several readers share the responses: each goes to one of them. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Response> {
+    return new ResponseIterator(this);
+  }
+
+  take(): WorkResponse | undefined {
+    const response = this.#queue?.shift();
+    if (response !== undefined) this.consumed(response.size);
+    return response;
+  }
+
+  enter(): void {
+    this.#readers++;
+  }
+
+  leave(): void {
+    this.#readers--;
+    if (this.#draining) this.#drain();
+  }
+
+  wait(waiter: ResponseWaiter): void {
+    (this.#waiting ??= []).push(waiter);
   }
 
   async *events(): AsyncGenerator<WorkEvent> {
-    const past = [...this.#history];
+    const past = this.#past();
     const live = this.#outcome === undefined ? (this.#events ??= new Emitter()).read() : undefined;
     yield* past;
     if (live !== undefined) yield* live;
@@ -177,16 +209,16 @@ export class SentWork implements Work {
 
   async cancel(): Promise<void> {
     if (this.#outcome !== undefined) return;
-    this.#port.cancel(new MeshError("CANCELLED", "cancelled by its sender"));
+    this.#port.cancel(this.id, new MeshError("CANCELLED", "cancelled by its sender"));
     this.#freeUntil = this.#credited + LAST_WORDS;
     this.#hurry();
-    await this.#ended.promise();
+    await this.ended();
   }
 
   async result(options: { readonly signal?: AbortSignal } = {}): Promise<WorkResult> {
     this.#draining = true;
     this.#drain();
-    await abortable(this.#ended.promise(), options.signal);
+    await abortable(this.ended(), options.signal);
     const error = this.error;
     if (error !== undefined) throw error;
     const outcome = this.#outcome;
@@ -196,33 +228,21 @@ export class SentWork implements Work {
 
   /** Settles at the end, however it was. */
   ended(): Promise<void> {
-    return this.#ended.promise();
+    return this.#outcome === undefined ? (this.#ended ??= new Deferred()).promise : Promise.resolve();
   }
 
-  #arrived(response: WorkResponse, size: number): void {
-    this.responses++;
-    if (this.#draining && this.#readers === 0) {
-      response.abandon();
-      this.#consumed(size);
-      return;
-    }
-    this.#queue.push({ response, size });
-    this.#rouse();
+  #responseReader(): ResponseReader {
+    return (this.#reader ??= new ResponseReader(this));
   }
 
   #drain(): void {
     if (this.#readers > 0) return;
-    for (const { response, size } of this.#queue.splice(0)) {
-      response.abandon();
-      this.#consumed(size);
-    }
+    for (let response = this.#queue?.shift(); response !== undefined; response = this.#queue?.shift()) this.#throwAway(response);
   }
 
-  /** The program has read so many bytes. */
-  #consumed(count: number): void {
-    const told = Math.min(count, this.#ahead);
-    this.#ahead -= told;
-    this.#credit(count - told);
+  #throwAway(response: WorkResponse): void {
+    response.abandon();
+    this.consumed(response.size);
   }
 
   /** What has come counts as read, so that the end comes through although nobody reads. */
@@ -235,40 +255,52 @@ export class SentWork implements Work {
 
   #credit(count: number): void {
     if (count === 0) return;
+    if (this.#owed !== undefined) {
+      this.#owed += count;
+      return;
+    }
     this.#credited += count;
-    this.#port.consumed(count);
+    this.#port.consumed(this.id, count);
   }
 
   #finish(outcome: Outcome): void {
     if (this.#outcome !== undefined) return;
     this.#outcome = outcome;
-    const state = "end" in outcome ? outcome.end.state : outcome.error.code === "CANCELLED" ? "cancelled" : "failed";
+    this.state = "end" in outcome ? outcome.end.state : outcome.error.code === "CANCELLED" ? "cancelled" : "failed";
     const error = this.error;
-    this.#move(state, { type: "end", id: this.id, node: this.node, state, ...(error === undefined ? {} : { error }) });
+    this.#events?.emit(this.#endEvent());
     this.#events?.close();
-    if (error === undefined) this.#accepted.open();
-    else this.#accepted.fail(error);
-    this.#parked.open();
-    this.#ended.open();
+    if (error === undefined) {
+      this.#acceptance?.resolve(this);
+      this.#rest?.resolve();
+    } else {
+      this.#acceptance?.reject(error);
+      this.#rest?.reject(error);
+    }
+    this.#ended?.resolve();
     this.input?.destroy();
-    this.#port.forget();
-    this.#rouse();
+    this.#port.forget(this);
+    for (let waiter = this.#waiting?.shift(); waiter !== undefined; waiter = this.#waiting?.shift()) waiter.end();
   }
 
-  #move(state: WorkState, event: WorkEvent): void {
-    this.state = state;
-    this.#say(event);
+  #past(): WorkEvent[] {
+    const { id, node } = this;
+    const past: WorkEvent[] = [{ type: "sent", id, node }];
+    for (const parked of this.#parked ?? []) past.push({ type: "parked", id, ...parked });
+    if (this.#isAccepted) past.push({ type: "accepted", id, node });
+    for (let run = 0; run < this.#runs; run++) past.push({ type: "running", id, node });
+    if (this.#outcome !== undefined) past.push(this.#endEvent());
+    return past;
   }
 
-  #say(event: WorkEvent): void {
-    this.#history.push(event);
-    this.#events?.emit(event);
-  }
-
-  #rouse(): void {
-    if (this.#wakes.length > 0) for (const wake of this.#wakes.splice(0)) wake();
+  #endEvent(): WorkEvent {
+    const { id, node, state, error } = this;
+    const ended = state === "succeeded" || state === "cancelled" ? state : "failed";
+    return { type: "end", id, node, state: ended, ...(error === undefined ? {} : { error }) };
   }
 }
+
+const NO_MEMBERS: readonly Work[] = [];
 
 function failureOf(end: WorkEnd): MeshError | undefined {
   if (end.state === "succeeded") return undefined;
@@ -277,34 +309,4 @@ function failureOf(end: WorkEnd): MeshError | undefined {
       ? end.error
       : new MeshError(end.error.code, end.error.message, { data: { ...end.error.data, exitCode: end.exitCode } });
   return new MeshError(end.state === "cancelled" ? "CANCELLED" : "WORK_FAILED", `the work ${end.state}`);
-}
-
-/** A promise made only when somebody waits, so that a failure nobody waits for is no unhandled rejection. */
-class Gate {
-  #settled: { readonly error: MeshError | undefined } | undefined;
-  #waiting: { resolve: () => void; reject: (error: MeshError) => void }[] | undefined;
-
-  open(): void {
-    this.#settle(undefined);
-  }
-
-  fail(error: MeshError): void {
-    this.#settle(error);
-  }
-
-  promise(): Promise<void> {
-    if (this.#settled === undefined) return new Promise((resolve, reject) => (this.#waiting ??= []).push({ resolve, reject }));
-    return this.#settled.error === undefined ? Promise.resolve() : Promise.reject(this.#settled.error);
-  }
-
-  #settle(error: MeshError | undefined): void {
-    if (this.#settled !== undefined) return;
-    this.#settled = { error };
-    const waiting = this.#waiting ?? [];
-    this.#waiting = undefined;
-    for (const { resolve, reject } of waiting) {
-      if (error === undefined) resolve();
-      else reject(error);
-    }
-  }
 }

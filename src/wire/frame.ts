@@ -108,6 +108,14 @@ export function word(bytes: Uint8Array, at: number): number {
   );
 }
 
+/** Writes the unsigned 32 bits `value` at `at`: for one number, a view would cost more than the writing. */
+export function putWord(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
 /** Writes a link header at `at`. */
 export function writeLinkHeader(view: DataView, at: number, length: number, kind: number, flags = 0): void {
   view.setUint32(at, length);

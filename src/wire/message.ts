@@ -5,7 +5,7 @@ import type { Millis } from "../core/instant.ts";
 import { LIMITS } from "../core/limits.ts";
 import { Fields } from "./check.ts";
 import { decode, encode, type Plain } from "./codec.ts";
-import { ROUTED_HEADER } from "./frame.ts";
+import { putWord, ROUTED_HEADER, word } from "./frame.ts";
 
 /** What a message asks for, in the frame of kind `message`. */
 export interface MessageBody {
@@ -39,10 +39,10 @@ export function encodeMetadata(sender: NodeId, directive: string, headers: Reado
 /** A whole message frame whose header is still empty. */
 export function layMessage(metadata: Uint8Array, body: Pick<MessageBody, "deadline" | "floor" | "payload">): Uint8Array {
   const frame = new Uint8Array(METADATA_AT + metadata.length + body.payload.length);
-  const view = new DataView(frame.buffer);
-  view.setUint32(ROUTED_HEADER, body.floor);
-  view.setUint32(ROUTED_HEADER + 4, body.deadline === undefined ? 0 : Math.max(1, Math.min(0xffffffff, Math.ceil(body.deadline))));
-  view.setUint16(ROUTED_HEADER + 8, metadata.length);
+  putWord(frame, ROUTED_HEADER, body.floor);
+  putWord(frame, ROUTED_HEADER + 4, body.deadline === undefined ? 0 : Math.max(1, Math.min(0xffffffff, Math.ceil(body.deadline))));
+  frame[ROUTED_HEADER + 8] = metadata.length >>> 8;
+  frame[ROUTED_HEADER + 9] = metadata.length;
   frame.set(metadata, METADATA_AT);
   frame.set(body.payload, METADATA_AT + metadata.length);
   return frame;
@@ -51,20 +51,19 @@ export function layMessage(metadata: Uint8Array, body: Pick<MessageBody, "deadli
 /** Reads the message in `frame[start, end)`; its payload is a copy. Throws PROTOCOL_ERROR, TOO_LARGE, UNSUPPORTED. */
 export function readMessage(frame: Uint8Array, start: number, end: number): MessageBody {
   if (end - start < METADATA_AT) throw new MeshError("PROTOCOL_ERROR", "a message that is shorter than its fixed part");
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const metadataAt = start + METADATA_AT;
-  const length = view.getUint16(start + ROUTED_HEADER + 8);
+  const length = ((frame[start + ROUTED_HEADER + 8] as number) << 8) | (frame[start + ROUTED_HEADER + 9] as number);
   if (length > LIMITS.metadata)
     throw new MeshError("TOO_LARGE", `directive and headers of ${length} bytes are over the limit of ${LIMITS.metadata}`);
   const payloadAt = metadataAt + length;
   if (payloadAt > end) throw new MeshError("PROTOCOL_ERROR", "a message whose metadata is longer than it");
-  const deadline = view.getUint32(start + ROUTED_HEADER + 4);
+  const deadline = word(frame, start + ROUTED_HEADER + 4);
   const { sender, directive, headers } = RECENT.read(frame, metadataAt, payloadAt);
   return {
     sender,
     directive,
     headers,
-    floor: view.getUint32(start + ROUTED_HEADER),
+    floor: word(frame, start + ROUTED_HEADER),
     deadline: deadline === 0 ? undefined : deadline,
     payload: payloadAt === end ? EMPTY : frame.slice(payloadAt, end),
   };
