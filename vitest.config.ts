@@ -13,6 +13,7 @@ const alias = [
 interface Suite {
   readonly name: string;
   readonly include: string;
+  readonly exclude?: string;
   /** Milliseconds for one test. */
   readonly timeout: number;
   /** Suites with sockets and processes run after the computing ones, which would distort their times. */
@@ -22,6 +23,10 @@ interface Suite {
   readonly setup?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
+
+/** What judges times, fills disks or makes networks has the machine to itself. */
+const ALONE = "test/e2e/{flood,full-disk,netns,parking,strangers,streams,streams-shared,three-machines}.test.ts";
+const BUILD = "./test/support/needs-build.ts";
 
 const suites: readonly Suite[] = [
   { name: "unit", include: "test/unit/**/*.test.ts", timeout: 10_000, group: 0, workers: 2 },
@@ -36,9 +41,10 @@ const suites: readonly Suite[] = [
     group: 1,
     env: { ISOLATED_PLUGINS: "1" },
   },
-  { name: "integration", include: "test/integration/**/*.test.ts", timeout: 60_000, group: 1 },
-  { name: "e2e", include: "test/e2e/**/*.test.ts", timeout: 120_000, group: 2, setup: "./test/support/needs-build.ts" },
-  { name: "chaos", include: "test/chaos/**/*.test.ts", timeout: 120_000, group: 3, setup: "./test/support/needs-build.ts" },
+  { name: "integration", include: "test/integration/**/*.test.ts", timeout: 60_000, group: 1, workers: 2 },
+  { name: "e2e", include: "test/e2e/**/*.test.ts", exclude: ALONE, timeout: 120_000, group: 2, workers: 2, setup: BUILD },
+  { name: "e2e-alone", include: ALONE, timeout: 120_000, group: 3, setup: BUILD },
+  { name: "chaos", include: "test/chaos/**/*.test.ts", timeout: 120_000, group: 4, setup: BUILD },
 ];
 
 export default defineConfig({
@@ -49,6 +55,7 @@ export default defineConfig({
       test: {
         name: suite.name,
         include: [suite.include],
+        ...(suite.exclude === undefined ? {} : { exclude: [suite.exclude] }),
         testTimeout: suite.timeout,
         hookTimeout: 60_000,
         retry: 0,
