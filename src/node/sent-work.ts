@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
 import { MeshError } from "../core/errors.ts";
+import { Fifo } from "../core/fifo.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { WorkEnd } from "../wire/record.ts";
@@ -40,7 +41,7 @@ export class SentWork implements Work, ResponseHandlers, ResponseSource {
   #parked: { readonly node: NodeId; readonly ttl: number }[] | undefined;
   #isAccepted = false;
   #runs = 0;
-  #queue: WorkResponse[] | undefined;
+  #queue: Fifo<WorkResponse> | undefined;
   #waiting: ResponseWaiter[] | undefined;
   #acceptance: Deferred<this> | undefined;
   #rest: Deferred<void> | undefined;
@@ -53,6 +54,8 @@ export class SentWork implements Work, ResponseHandlers, ResponseSource {
   #credited = 0;
   /** Bytes read while others are being cut into responses: told all together. */
   #owed: number | undefined;
+  /** Bytes that were read of a queue that is not empty yet: told when it is, or when they are many. */
+  #untold = 0;
   /** Bytes of which the worker was told too early: what its program reads next is not told again. */
   #ahead = 0;
   /** Up to here everything counts as read. */
@@ -165,8 +168,7 @@ export class SentWork implements Work, ResponseHandlers, ResponseSource {
       if (!waiter.give(response)) continue;
       return this.consumed(response.size);
     }
-    if (this.#queue === undefined) this.#queue = [response];
-    else this.#queue.push(response);
+    (this.#queue ??= new Fifo()).push(response);
   }
 
   /** The program has read so many bytes. */
@@ -182,8 +184,11 @@ export class SentWork implements Work, ResponseHandlers, ResponseSource {
   }
 
   take(): WorkResponse | undefined {
-    const response = this.#queue?.shift();
-    if (response !== undefined) this.consumed(response.size);
+    const queue = this.#queue;
+    const response = queue?.shift();
+    if (response === undefined) return undefined;
+    this.#untold += response.size;
+    if (this.#untold >= TELL || queue?.size === 0) this.#tell();
     return response;
   }
 
@@ -193,6 +198,7 @@ export class SentWork implements Work, ResponseHandlers, ResponseSource {
 
   leave(): void {
     this.#readers--;
+    this.#tell();
     if (this.#draining) this.#drain();
   }
 
@@ -238,6 +244,12 @@ export class SentWork implements Work, ResponseHandlers, ResponseSource {
   #drain(): void {
     if (this.#readers > 0) return;
     for (let response = this.#queue?.shift(); response !== undefined; response = this.#queue?.shift()) this.#throwAway(response);
+  }
+
+  #tell(): void {
+    const count = this.#untold;
+    this.#untold = 0;
+    this.consumed(count);
   }
 
   #throwAway(response: WorkResponse): void {
@@ -300,6 +312,8 @@ export class SentWork implements Work, ResponseHandlers, ResponseSource {
   }
 }
 
+/** Bytes: little beside what a worker may be ahead. */
+const TELL = LIMITS.credit / 16;
 const NO_MEMBERS: readonly Work[] = [];
 
 function failureOf(end: WorkEnd): MeshError | undefined {
