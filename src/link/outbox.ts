@@ -17,7 +17,9 @@ export class Outbox {
   readonly #port: LinkPort;
   readonly #hooks: OutputHooks;
   readonly #pool: SlabPool;
-  readonly #lanes: Lanes;
+  readonly #random: Random;
+  /** Made when the port is full for the first time. */
+  #lanes: Lanes | undefined;
   #slab: Slab | undefined;
   /** Where the next frame goes, what has been written up to, and where the slab ends (0 without one). */
   #at = 0;
@@ -34,12 +36,12 @@ export class Outbox {
     this.#port = port;
     this.#hooks = hooks;
     this.#pool = pool;
-    this.#lanes = new Lanes(pool, random);
+    this.#random = random;
   }
 
   /** Bytes that have not left: in the slab, in the lanes, and with the port. */
   get queuedBytes(): number {
-    return this.#at - this.#written + this.#lanes.bytes + this.#inFlight;
+    return this.#at - this.#written + (this.#lanes?.bytes ?? 0) + this.#inFlight;
   }
 
   /** More than LIMITS.linkQueueHigh was queued, and since then never less than half of that. */
@@ -100,7 +102,7 @@ export class Outbox {
   discard(): void {
     this.#ended = true;
     this.#blocked = true;
-    this.#lanes.clear();
+    this.#lanes?.clear();
     this.#retire();
     this.#at = this.#written;
   }
@@ -124,7 +126,7 @@ export class Outbox {
   #pushSlow(kind: number, bytes: Uint8Array, start: number, end: number): boolean {
     if (this.#ended) return false;
     const length = end - start;
-    if (this.queuedBytes + length > limitOf(kind) || this.#lanes.footprint > FOOTPRINT_MAX) return this.#drop(kind, length);
+    if (this.queuedBytes + length > limitOf(kind) || (this.#lanes?.footprint ?? 0) > FOOTPRINT_MAX) return this.#drop(kind, length);
     if (!this.#blocked) {
       this.#write();
       this.#retire();
@@ -132,6 +134,7 @@ export class Outbox {
     // The write may have filled the port, or ended the link.
     if (this.#ended) return false;
     if (this.#blocked) {
+      this.#lanes ??= new Lanes(this.#pool, this.#random);
       this.#lanes.push(kind, bytes, start, end);
     } else {
       this.#open(length);
@@ -150,7 +153,7 @@ export class Outbox {
   /** From the lanes into the port, a slab at a time. */
   #pump(): void {
     for (;;) {
-      const parcel = this.#lanes.peek();
+      const parcel = this.#lanes?.peek();
       if (this.#blocked || parcel === undefined) break;
       if (this.#at + parcel.length > this.#room) {
         this.#write();
@@ -159,7 +162,7 @@ export class Outbox {
         this.#open(parcel.length);
       }
       this.#copy(parcel.slab.bytes, parcel.start, parcel.start + parcel.length);
-      this.#lanes.drop();
+      this.#lanes?.drop();
     }
     if (!this.#blocked) this.#write();
     this.#settle();

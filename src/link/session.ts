@@ -24,7 +24,8 @@ const NO_BODY = new Uint8Array(0);
 export class LinkSession {
   readonly role: "dialer" | "listener";
   readonly #local: Greeting;
-  readonly #hello: Uint8Array;
+  /** Until it is sent. */
+  #hello: Uint8Array | undefined;
   readonly #port: LinkPort;
   readonly #hooks: LinkHooks;
   readonly #times: LinkTimes;
@@ -88,7 +89,8 @@ export class LinkSession {
   start(now: Instant): void {
     this.#since = now;
     this.#deadline = now + this.#times.greeting;
-    this.#outbox.pushLink(FRAME.hello, 0, this.#hello);
+    if (this.#hello !== undefined) this.#outbox.pushLink(FRAME.hello, 0, this.#hello);
+    this.#hello = undefined;
   }
 
   receive(now: Instant, chunk: Uint8Array): void {
@@ -250,10 +252,15 @@ export class LinkSession {
 
   #answer(now: Instant, sent: Instant, flags: number): void {
     if ((flags & FLAG.reply) !== 0) this.#liveness.answered(now, sent);
-    else this.#outbox.pushLink(FRAME.keepalive, FLAG.reply, encodeKeepalive(sent));
+    else {
+      this.#parser.trim();
+      this.#outbox.pushLink(FRAME.keepalive, FLAG.reply, encodeKeepalive(sent));
+    }
   }
 
+  /** Pings are for silence, so what long frames needed is not needed now. */
   #ping(now: Instant): void {
+    this.#parser.trim();
     this.#liveness.pinged(now);
     this.#outbox.pushLink(FRAME.keepalive, 0, encodeKeepalive(now));
   }

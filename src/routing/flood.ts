@@ -158,10 +158,10 @@ export class Flood {
   #pullAll(now: Instant): void {
     this.#pullAt = undefined;
     for (const link of this.#links.values()) {
-      if (link.closed || link.missed.size === 0) continue;
+      if (link.closed || !link.misses) continue;
       const at = link.pulledAt + ROUTING.pullEvery;
       if (at <= now) this.#pull(now, link);
-      if (link.missed.size === 0) continue;
+      if (!link.misses) continue;
       const next = Math.max(at, link.pulledAt + ROUTING.pullEvery);
       if (this.#pullAt === undefined || next < this.#pullAt) this.#pullAt = next;
     }

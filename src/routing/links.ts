@@ -25,11 +25,10 @@ export class Link {
   exchange: Exchange | undefined;
   /** Unasked advertisements (R8). */
   readonly bucket = new TokenBucket(ROUTING.floodRate, ROUTING.floodBurst);
-  readonly answers = new TokenBucket(ROUTING.answerRate, ROUTING.answerBurst);
-  readonly pulls = new TokenBucket(ROUTING.pullRate, ROUTING.pullRate);
-  readonly missed = new NodeHashMap<Missed>();
-  /** What it brought that others had not said: it should have checked that. */
-  readonly forged = new TokenBucket(ROUTING.forgedRate, ROUTING.forgedBurst);
+  #answers: TokenBucket | undefined;
+  #pulls: TokenBucket | undefined;
+  #forged: TokenBucket | undefined;
+  #missed: NodeHashMap<Missed> | undefined;
   /** Advertisements that were asked for and are therefore free. */
   credit = 0;
   pulledAt: Instant = Number.NEGATIVE_INFINITY;
@@ -39,6 +38,29 @@ export class Link {
     this.peer = peer;
     this.cost = costToThousandths(cost);
     this.ephemeral = ephemeral;
+  }
+
+  // Made when first needed, which they seldom are: a node may have a thousand links.
+  get answers(): TokenBucket {
+    return (this.#answers ??= new TokenBucket(ROUTING.answerRate, ROUTING.answerBurst));
+  }
+
+  get pulls(): TokenBucket {
+    return (this.#pulls ??= new TokenBucket(ROUTING.pullRate, ROUTING.pullRate));
+  }
+
+  /** What it brought that others had not said: it should have checked that. */
+  get forged(): TokenBucket {
+    return (this.#forged ??= new TokenBucket(ROUTING.forgedRate, ROUTING.forgedBurst));
+  }
+
+  get missed(): NodeHashMap<Missed> {
+    return (this.#missed ??= new NodeHashMap());
+  }
+
+  /** Whether something is to be asked for later. */
+  get misses(): boolean {
+    return this.#missed !== undefined && this.#missed.size > 0;
   }
 
   /** Whether traffic may use it. */

@@ -1,5 +1,8 @@
+import { EMPTY } from "../core/bytes.ts";
 import { MeshError } from "../core/errors.ts";
 import { frameLimit, LINK_HEADER } from "./frame.ts";
+
+const NO_VIEW = new DataView(EMPTY.buffer);
 
 /** Called once a frame; `bytes[start, end)` is valid only during the call. */
 export type FrameSink = (bytes: Uint8Array, view: DataView, start: number, end: number) => void;
@@ -11,8 +14,8 @@ export type FrameSink = (bytes: Uint8Array, view: DataView, start: number, end: 
 export class FrameParser {
   readonly #sink: FrameSink;
   #limit: number | undefined;
-  #partial: Uint8Array = new Uint8Array(0);
-  #partialView = new DataView(this.#partial.buffer);
+  #partial: Uint8Array = EMPTY;
+  #partialView = NO_VIEW;
   #held = 0;
   #stopped = false;
 
@@ -27,11 +30,18 @@ export class FrameParser {
     this.#limit = undefined;
   }
 
+  /** Gives back the memory that frames in pieces have needed; it is taken again when it is. For links that are idle. */
+  trim(): void {
+    if (this.#held > 0) return;
+    this.#partial = EMPTY;
+    this.#partialView = NO_VIEW;
+  }
+
   /** Nothing more is handed on, also not out of the chunk that is being read. */
   stop(): void {
     this.#stopped = true;
     this.#held = 0;
-    this.#partial = new Uint8Array(0);
+    this.trim();
   }
 
   /** Throws TOO_LARGE or PROTOCOL_ERROR on a length that no frame may have. */

@@ -32,6 +32,20 @@ describe("LinkSession keepalive", () => {
     expect(Math.max(...waits) - Math.min(...waits)).toBeGreaterThan(800);
   });
 
+  it("gives the memory of long frames back when a ping goes or comes", () => {
+    const pair = up();
+    const halved = (bytes: Uint8Array): void => {
+      for (const half of [bytes.slice(0, 40), bytes.slice(40)]) pair.b.session.receive(pair.now, half);
+      pair.a.session.receive(pair.now, bytes.slice(0, 40));
+      pair.a.session.receive(pair.now, bytes.slice(40));
+    };
+    halved(routed(FRAME.message, 1, 9_000));
+    halved(routed(FRAME.message, 2, 100));
+    pair.run(5_000);
+    halved(routed(FRAME.message, 3, 100));
+    for (const { memory } of [pair.a, pair.b]) expect(memory).toEqual([9_000, 9_000, 512]);
+  });
+
   it("sends no ping while the peer is heard", () => {
     const pair = up();
     const before = pair.a.port.writes;

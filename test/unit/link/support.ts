@@ -107,6 +107,8 @@ export class End {
   readonly session: LinkSession;
   readonly log: string[] = [];
   readonly frames: SeenFrame[] = [];
+  /** Bytes of the buffer that each of them came in. */
+  readonly memory: number[] = [];
   readonly closes: { readonly reason: MeshError | undefined; readonly byPeer: boolean }[] = [];
   readonly dropped: { readonly kind: number; readonly bytes: number }[] = [];
   writable = 0;
@@ -122,10 +124,11 @@ export class End {
         return options.verdict?.(greeting);
       },
       onUp: () => this.log.push("up"),
-      onLinkFrame: (_now, kind, body) => this.#seen({ kind, length: body.length + LINK_HEADER, id: undefined, bytes: body.slice() }),
+      onLinkFrame: (_now, kind, body) => this.#seen({ kind, length: body.length + LINK_HEADER, id: undefined, bytes: body.slice() }, body),
       onRouted: (_now, bytes, _view, start, end) => {
         const kind = bytes[start + OFFSET.kind] ?? 0;
-        this.#seen({ kind, length: end - start, id: readMessageId(bytes, start + OFFSET.id), bytes: bytes.slice(start, end) });
+        const seen = { kind, length: end - start, id: readMessageId(bytes, start + OFFSET.id), bytes: bytes.slice(start, end) };
+        this.#seen(seen, bytes);
       },
       onWritable: () => {
         this.writable++;
@@ -147,7 +150,8 @@ export class End {
     this.session = new LinkSession({ ...base, ...extra }, this.port, hooks);
   }
 
-  #seen(frame: SeenFrame): void {
+  #seen(frame: SeenFrame, { buffer }: Uint8Array): void {
+    this.memory.push(buffer.byteLength);
     this.frames.push(frame);
     this.onFrame(frame);
   }

@@ -137,6 +137,24 @@ describe("FrameParser", () => {
     expect(parse([frame(9, 93)], 100).code).toBe("TOO_LARGE");
   });
 
+  it("gives its memory back when it is trimmed, and nothing of a frame that is not whole", () => {
+    const buffers: number[] = [];
+    const parser = new FrameParser((bytes, _view, start, end) => {
+      expect(end - start).toBe(108);
+      buffers.push(bytes.buffer.byteLength);
+    });
+    const large = new FrameParser((bytes) => buffers.push(bytes.buffer.byteLength));
+    for (const chunk of cut(frame(FRAME.message, 9_000), [5_000])) large.push(chunk);
+    for (const chunk of cut(frame(9, 100), [50])) large.push(chunk);
+    large.trim();
+    for (const chunk of cut(frame(9, 100), [50])) large.push(chunk);
+    for (const chunk of cut(frame(9, 100), [50])) {
+      parser.push(chunk);
+      parser.trim();
+    }
+    expect(buffers).toEqual([10_000, 10_000, 512, 512]);
+  });
+
   it("hands on nothing after stop, neither of this chunk nor of the next", () => {
     let count = 0;
     const parser = new FrameParser(() => {
