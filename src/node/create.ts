@@ -307,6 +307,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
         log,
         onRefused: (error, remote) => {
           metrics.counts.linksRefused++;
+          metrics.protocolErrors.add(error.code);
           strangers.add(error.code, { remote, error: error.message });
         },
         onTrouble: (at, error) =>

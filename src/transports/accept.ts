@@ -30,7 +30,7 @@ export async function listenTcp(url: MeshUrl, handlers: ListenHandlers, options:
       handlers.onTurnedAway?.();
     } else if (!trouble.hasSpareDescriptor()) {
       socket.destroy();
-    } else if (options.handshakes?.begin(socket) === false) {
+    } else if (options.handshakes?.begin(socket, (error) => handlers.onRefused?.(error, remoteFacts(url, socket).remote)) === false) {
       socket.destroy();
       handlers.onTurnedAway?.();
     } else {

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { MeshError } from "../core/errors.ts";
 import { TIMES } from "../core/limits.ts";
 import { type Stranger, Strangers } from "../core/strangers.ts";
 
@@ -11,16 +12,20 @@ export class Handshakes {
   readonly #open = new Map<string, { readonly socket: Socket; readonly timer: NodeJS.Timeout; readonly stranger: Stranger }>();
   readonly #strangers = new Strangers();
 
-  /** `false`: there are too many already. */
-  begin(socket: Socket): boolean {
+  /** `false`: there are too many already. `onCutOff`: it was too slow, and is closed. */
+  begin(socket: Socket, onCutOff: (error: MeshError) => void): boolean {
+    const cutOff = (why: string): void => {
+      onCutOff(new MeshError("SLOW_GREETING", why));
+      socket.destroy();
+    };
     const stranger: Stranger = {
       address: socket.remoteAddress ?? "",
       since: performance.now(),
       spoke: () => socket.bytesRead >= FIRST_WORDS,
-      close: () => socket.destroy(),
+      close: () => cutOff("others wanted to come in"),
     };
     if (!this.#strangers.enter(stranger)) return false;
-    const timer = setTimeout(() => socket.destroy(), TIMES.greeting).unref();
+    const timer = setTimeout(() => cutOff(`no handshake within ${TIMES.greeting} ms`), TIMES.greeting).unref();
     // A stranger that breaks off is no event; the socket closes by itself.
     socket.on("error", () => socket.destroy());
     const key = keyOf(socket);

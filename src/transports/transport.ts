@@ -59,7 +59,7 @@ export interface ListenHandlers {
   onTrouble?(error: MeshError | undefined): void;
   /** Whether one more connection from this host may come; where false it is closed at once, before anything is read. */
   admit?(remoteHost: string): boolean;
-  /** One was closed after its handshake, for what its certificate lacks. `remote` as in Pipe. */
+  /** One was closed after its handshake, for what its certificate lacks, or before, for how long that took. `remote` as in Pipe. */
   onRefused?(error: MeshError, remote: string): void;
   /** One was closed at once, as too many have not shown who they are. */
   onTurnedAway?(): void;

@@ -1,9 +1,10 @@
 import { createNode } from "../../dist/index.js";
 
-/** A member that sends to all others as fast as it can, and waits for nothing: `node flood.mjs PEER NODE...`. */
-const [peer, ...nodes] = process.argv.slice(2);
+/** A member that sends to all others as fast as it can, and waits for nothing: `node flood.mjs DATA_DIR PEER NODE...`; "-": in no folder. */
+const [dataDir, peer, ...nodes] = process.argv.slice(2);
 const payload = Buffer.alloc(1_024, 7);
-const node = await createNode({ id: "greedy", listen: [], peers: [peer], plugins: {}, log: { level: "silent" } });
+const own = dataDir === "-" ? {} : { dataDir };
+const node = await createNode({ id: "greedy", listen: [], peers: [peer], plugins: {}, log: { level: "silent" }, ...own });
 for (const id of nodes) await node.reachable(id, { timeout: 20_000 });
 process.stdout.write("floods\n");
 for (let sent = 0; ; ) {

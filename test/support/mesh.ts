@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,6 +72,13 @@ export class ProcessMesh {
 
   dataDir(id: string): string {
     return join(this.folder, id);
+  }
+
+  /** Writes a file beside the data folders; its path. */
+  file(name: string, text: string): string {
+    const path = join(this.folder, name);
+    writeFileSync(path, text);
+    return path;
   }
 
   /** Starts `receptor node` and resolves at its ready line; rejects with what it said instead. */

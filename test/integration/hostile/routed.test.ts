@@ -134,21 +134,27 @@ describe("a node that gets routed frames with bodies that are wrong", () => {
 
   it("ignores a field that it does not know, and refuses with UNSUPPORTED one that must be known", async () => {
     const withField = (name: string): Uint8Array => messageOf(encode({ s: "hostile", d: "echo:run", [name]: { any: "thing" } }));
-    const critical = await receipt(send(FRAME.message, withField("!seal")));
-    expect(critical).toMatchObject({ type: "refused", error: { code: "UNSUPPORTED" } });
-    const id = send(FRAME.message, withField("shoe"));
-    await peer.hears(FRAME.data);
-    expect(receipts(id)).toEqual([]);
+    for (const url of target.urls) {
+      await joinBy(url);
+      const critical = await receipt(send(FRAME.message, withField("!seal")));
+      expect(critical).toMatchObject({ type: "refused", error: { code: "UNSUPPORTED" } });
+      const id = send(FRAME.message, withField("shoe"));
+      await peer.hears(FRAME.data);
+      expect(receipts(id)).toEqual([]);
+    }
     await target.serves();
   });
 
   it("answers DENIED to 1,000 messages in somebody else's name, runs none of them, and keeps nothing", async () => {
     const spoofed = messageOf(encodeMetadata(nodeId("honest"), "echo:run", {}));
-    const ids = Array.from({ length: 1_000 }, () => send(FRAME.message, spoofed));
-    await until(() => (peer.all(FRAME.receipt).length >= ids.length ? true : undefined), SOON, "each is answered");
-    for (const id of ids) expect(receipts(id)).toMatchObject([{ type: "refused", error: { code: "DENIED" } }]);
-    expect(peer.all(FRAME.data)).toEqual([]);
-    expect(await target.errors("DENIED")).toBe(1_000);
+    for (const [before, url] of target.urls.entries()) {
+      await joinBy(url);
+      const ids = Array.from({ length: 1_000 }, () => send(FRAME.message, spoofed));
+      await until(() => (peer.all(FRAME.receipt).length >= ids.length ? true : undefined), SOON, "each is answered");
+      for (const id of ids) expect(receipts(id)).toMatchObject([{ type: "refused", error: { code: "DENIED" } }]);
+      expect(peer.all(FRAME.data)).toEqual([]);
+      expect(await target.errors("DENIED")).toBe(1_000 * (before + 1));
+    }
     expect(await target.metric("receptor_streams")).toBe(0);
     await target.serves();
   });

@@ -38,13 +38,15 @@ async function drip({ port, from, count, hello }: Drip): Promise<FloodReport> {
 }
 
 /** So many connections, as fast as they come; each waits to be closed. */
-async function burst({ port, from, count, atOnce }: Burst): Promise<FloodReport> {
+async function burst({ port, from, count, hello, atOnce }: Burst): Promise<FloodReport> {
   const began = performance.now();
+  const bytes = Buffer.from(hello, "base64");
   let [started, closed, longest] = [0, 0, 0];
   const one = async (): Promise<void> => {
     while (started < count) {
       const opened = performance.now();
       const socket = open(port, from[started++ % from.length] ?? "");
+      socket.write(bytes);
       await new Promise((resolve) => {
         socket.once("close", resolve);
         setTimeout(resolve, PATIENCE).unref();

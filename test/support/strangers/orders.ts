@@ -8,12 +8,13 @@ export interface Drip {
   readonly hello: string;
 }
 
-/** Connections that say nothing, `atOnce` at a time, each followed by the next when it is closed. */
+/** Connections that say `hello`, in base64, and no more, `atOnce` at a time, each followed by the next when it is closed. */
 export interface Burst {
   readonly type: "burst";
   readonly port: number;
   readonly from: readonly string[];
   readonly count: number;
+  readonly hello: string;
   readonly atOnce: number;
 }
 
