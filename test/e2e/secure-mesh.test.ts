@@ -1,7 +1,15 @@
-import { existsSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { connect, type ConnectionOptions } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { freePort, ProcessMesh, type Ran, until } from "../support/mesh.ts";
+import { FRAME } from "../../src/wire/frame.ts";
+import { encodeHello } from "../../src/wire/greeting.ts";
+import { greetingOf, linkFrame, RawPeer } from "../integration/hostile/raw-peer.ts";
+import { connectAs } from "../support/members.ts";
+import { identityFiles } from "../../src/identity/files.ts";
+import { formatJoinToken, parseJoinToken } from "../../src/identity/join-token.ts";
+import { freePort, ProcessMesh, type Ran, until, within } from "../support/mesh.ts";
 
 let mesh: ProcessMesh;
 let port = 0;
@@ -132,6 +140,66 @@ describe("a fourth node", () => {
     expect(foreign.code).toBe(6);
     expect(foreign.stdout).toMatch(/authority that is not trusted here|not signed by the authority/);
   });
+});
+
+/** What a node that was not let in says of its peer, in its own log. */
+async function complaintOf(id: string, args: readonly string[]): Promise<Record<string, unknown>> {
+  await mesh.start(id, ["--no-listen", ...args]);
+  try {
+    const { value } = await until(() => mesh.log(id).find(({ event }) => event === "peer-failed"), 10_000, `${id} says why`);
+    expect(mesh.log(id).filter(({ event }) => event === "link-up")).toEqual([]);
+    return value;
+  } finally {
+    await mesh.kill(id);
+  }
+}
+
+describe("a node that does not belong", () => {
+  beforeAll(async () => {
+    await mesh.run(["mesh", "init", "--id", "foreign", "--data-dir", mesh.dataDir("foreign"), "--json"]);
+  });
+
+  test("without a token, or with a certificate of another authority, says why in its own log", async () => {
+    expect(await complaintOf("g1", ["--peer", at()])).toMatchObject({
+      code: "CONNECT_FAILED",
+      error: expect.stringMatching(/join that mesh with a token/) as unknown,
+    });
+    expect(await complaintOf("g2", ["--peer", `tls://${at()}`])).toMatchObject({
+      code: "CONNECT_FAILED",
+      error: expect.stringMatching(/join its mesh with a token/) as unknown,
+    });
+    expect(await complaintOf("foreign", ["--peer", at()])).toMatchObject({
+      code: "CONNECT_FAILED",
+      error: expect.stringMatching(/authority that is not trusted/) as unknown,
+    });
+  });
+
+  test("with a member's certificate under another's id is refused, and the one whose id it is stays", async () => {
+    const thief = new RawPeer("b", connectAs(mesh.dataDir("e"), `tls://${at()}`));
+    thief.send(linkFrame(FRAME.hello, encodeHello(greetingOf("b"))));
+    expect(await thief.end()).toBe("DENIED");
+    expect((await as("a", "ping", "b", "-c", "1")).code).toBe(0);
+  });
+
+  test("hears nothing by its socket but the handshake, and of tokens that it guesses one thing", async () => {
+    const foreign = identityFiles(mesh.dataDir("foreign"));
+    const own = { cert: readFileSync(foreign.certificate), key: readFileSync(foreign.key) };
+    for (const shown of [{}, own]) expect(await heardBy({ ...shown, rejectUnauthorized: false })).toBe("");
+    const real = parseJoinToken(token);
+    const guesses = [{ secret: new Uint8Array(20) }, { id: "0123456789abcdef" }];
+    const heard = await Promise.all(guesses.map((guess) => refused(["--token", formatJoinToken({ ...real, ...guess })])));
+    expect(heard[0]).toMatchObject({ code: 5, error: { code: "TOKEN_REFUSED" } });
+    expect(heard[0]).toEqual(heard[1]);
+  });
+
+  /** What the node says inside of TLS. */
+  async function heardBy(options: ConnectionOptions): Promise<string> {
+    const socket = connect({ host: "127.0.0.1", port, ...options });
+    let heard = "";
+    socket.on("data", (chunk: Buffer) => (heard += chunk.toString("latin1"))).on("error", () => undefined);
+    await within(once(socket, "close"), 10_000, "it is closed");
+    return heard;
+  }
 });
 
 test("cert show and check tell what a certificate says, and what is wrong with it", async () => {

@@ -112,10 +112,10 @@ describe.skipIf(!LINUX).each(["tls", "tcp"] as const)("a node among strangers th
 
   /** The round trips of a member that pings as long as something goes on. */
   async function during(what: Promise<unknown>): Promise<readonly number[]> {
-    let over = false;
-    const end = what.finally(() => (over = true)).catch(() => undefined);
+    const over = new AbortController();
+    const end = what.finally(() => over.abort()).catch(() => undefined);
     const took: number[] = [];
-    while (!over) {
+    while (!over.signal.aborted) {
       took.push((await member.ping("target", { timeout: 10_000 })).rtt);
       await pause(20);
     }
