@@ -1,3 +1,4 @@
+import { ChurnMap } from "./churn-map.ts";
 import type { Instant } from "./instant.ts";
 
 interface Entry<K> {
@@ -9,7 +10,7 @@ interface Entry<K> {
 
 /** One deadline per key, the earliest first. A deadline that is taken back leaves nothing behind: most are, long before they are due. */
 export class Deadlines<K> {
-  readonly #entries = new Map<K, Entry<K>>();
+  readonly #entries = new ChurnMap<K, Entry<K>>();
   /** A binary heap: none is before the one at half its place. */
   readonly #heap: Entry<K>[] = [];
 

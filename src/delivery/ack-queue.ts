@@ -17,8 +17,8 @@ export interface AckSource {
 /** Gathers acknowledgements by destination, so that many small works cost few frames, and a stream that moves fast few entries. */
 export class AckQueue {
   readonly #frames: Frames;
-  readonly #urgent = new Set<AckSource>();
-  readonly #lingering = new Set<AckSource>();
+  #urgent = new Set<AckSource>();
+  #lingering = new Set<AckSource>();
   #due: Instant | undefined;
 
   constructor(frames: Frames) {
@@ -38,8 +38,8 @@ export class AckQueue {
 
   /** At the end of a tick: sends what is urgent, and what lingers if it is much. */
   flush(): void {
-    if (this.#urgent.size > 0) this.#send(this.#urgent);
-    if (this.#lingering.size >= MOST) this.#send(this.#lingering);
+    if (this.#urgent.size > 0) this.#sendUrgent();
+    if (this.#lingering.size >= MOST) this.#sendLingering();
   }
 
   nextWake(): Instant | undefined {
@@ -49,7 +49,20 @@ export class AckQueue {
   wake(now: Instant): void {
     if (this.#due === undefined || now < this.#due) return;
     this.#due = undefined;
-    if (this.#lingering.size > 0) this.#send(this.#lingering);
+    if (this.#lingering.size > 0) this.#sendLingering();
+  }
+
+  // Sets that are emptied and filled again would let the collector let go of nothing that was ever in them: see ChurnMap.
+  #sendUrgent(): void {
+    const sources = this.#urgent;
+    this.#urgent = new Set();
+    this.#send(sources);
+  }
+
+  #sendLingering(): void {
+    const sources = this.#lingering;
+    this.#lingering = new Set();
+    this.#send(sources);
   }
 
   #send(sources: Set<AckSource>): void {
@@ -66,7 +79,6 @@ export class AckQueue {
       this.#sendBatch(batch.to, batch.entries);
       batch.entries = [];
     }
-    sources.clear();
     for (const { to, entries } of batches.values()) if (entries.length > 0) this.#sendBatch(to, entries);
   }
 

@@ -20,7 +20,7 @@ export class Answering {
   readonly #frames: Frames;
   /** When the reader is asked how far it has come. */
   readonly #probes = new Deadlines<Conversation>();
-  readonly #dirty = new Set<Conversation>();
+  #dirty = new Set<Conversation>();
   readonly #stalled = new Set<Conversation>();
 
   constructor(port: DeliveryPort, frames: Frames) {
@@ -108,8 +108,10 @@ export class Answering {
   }
 
   flush(now: Instant): void {
+    if (this.#dirty.size === 0) return;
     for (const conversation of this.#dirty) this.#pump(now, conversation);
-    this.#dirty.clear();
+    // Emptied and filled again, it would keep the collector from letting go of what was in it: see ChurnMap.
+    this.#dirty = new Set();
   }
 
   nextWake(): Instant | undefined {

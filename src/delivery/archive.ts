@@ -27,6 +27,8 @@ export interface Rested {
 interface Lane {
   readonly key: string;
   readonly places: Map<number, number>;
+  /** The greatest counter that came here: most that are asked for are new, and greater. */
+  highest: number;
 }
 
 interface Page {
@@ -74,6 +76,7 @@ export class Archive {
     const lane = this.#laneOf(id) ?? this.#openLane(id);
     const counter = counterOf(id);
     lane.places.set(counter, place);
+    if (counter > lane.highest) lane.highest = counter;
     lanes[at] = lane;
     senders[at] = sender;
     bytes[at] = stream.bytes;
@@ -91,17 +94,17 @@ export class Archive {
   }
 
   has(id: MessageId): boolean {
-    return this.#laneOf(id)?.places.has(counterOf(id)) === true;
+    return this.#placeOf(id) !== undefined;
   }
 
   get(id: MessageId): Rested | undefined {
-    const place = this.#laneOf(id)?.places.get(counterOf(id));
+    const place = this.#placeOf(id);
     return place === undefined ? undefined : this.#read(place);
   }
 
   /** Somebody follows it again: it is here no more. Returns until when it is to be kept. */
   take(id: MessageId): Instant | undefined {
-    const place = this.#laneOf(id)?.places.get(counterOf(id));
+    const place = this.#placeOf(id);
     if (place === undefined) return undefined;
     const until = this.#page(place).until[place % PAGE];
     this.#remove(place);
@@ -113,6 +116,13 @@ export class Archive {
   drop(): void {
     this.#remove(this.#first);
     this.#trim();
+  }
+
+  #placeOf(id: MessageId): number | undefined {
+    const lane = this.#laneOf(id);
+    if (lane === undefined) return undefined;
+    const counter = counterOf(id);
+    return counter > lane.highest ? undefined : lane.places.get(counter);
   }
 
   #remove(place: number): void {
@@ -169,7 +179,7 @@ export class Archive {
   }
 
   #openLane(id: MessageId): Lane {
-    const lane = { key: laneOf(id), places: new Map<number, number>() };
+    const lane = { key: laneOf(id), places: new Map<number, number>(), highest: -1 };
     this.#lanes.set(lane.key, lane);
     this.#recent = lane;
     return lane;

@@ -1,3 +1,4 @@
+import { ChurnMap } from "../core/churn-map.ts";
 import { Deadlines } from "../core/deadlines.ts";
 import { MeshError, toMeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
@@ -50,7 +51,7 @@ export class Destination {
   readonly #events: DestinationEvents;
   readonly #journal: Journal;
   readonly #seen: SeenWindow;
-  readonly #conversations = new Map<MessageId, Conversation>();
+  readonly #conversations = new ChurnMap<MessageId, Conversation>();
   readonly #retention: Retention<Conversation>;
   readonly #answering: Answering;
   readonly #port: DeliveryPort;

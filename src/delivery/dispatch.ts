@@ -1,3 +1,4 @@
+import { own } from "../core/bytes.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 import type { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
@@ -99,6 +100,7 @@ export class Dispatch {
   }
 
   #parkHere(now: Instant, conversation: Conversation): void {
+    conversation.frame = own(conversation.frame);
     this.stamp(now, conversation, conversation.copies > 0);
     conversation.phase = "parked";
     conversation.parkedAt = this.#self;

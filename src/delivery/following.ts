@@ -1,3 +1,4 @@
+import type { ChurnMap } from "../core/churn-map.ts";
 import type { Deadlines } from "../core/deadlines.ts";
 import { MeshError } from "../core/errors.ts";
 import type { MessageId } from "../core/ids.ts";
@@ -18,7 +19,7 @@ export interface FollowingRooms {
   readonly acks: AckQueue;
   readonly timers: Deadlines<MessageId>;
   readonly events: OriginEvents;
-  readonly live: ReadonlyMap<MessageId, Conversation>;
+  readonly live: ChurnMap<MessageId, Conversation>;
   /** A chunk says that the message was accepted. */
   readonly accepted: (now: Instant, conversation: Conversation) => void;
   readonly forget: (conversation: Conversation) => void;
@@ -110,7 +111,7 @@ export class Following {
 
   /** The message was accepted: its payload may flow. */
   begin(conversation: Conversation): void {
-    this.#pump.mark(conversation);
+    if (conversation.up !== undefined) this.#pump.mark(conversation);
   }
 
   /** Asks the worker, as nothing has come from it for a while. */
@@ -137,7 +138,7 @@ export class Following {
   }
 
   forget(conversation: Conversation): void {
-    this.#pump.forget(conversation);
+    if (conversation.up !== undefined) this.#pump.forget(conversation);
   }
 
   /** A link has room again. */

@@ -49,7 +49,7 @@ export class Conversation implements AckSource {
   readonly to: NodeHash;
   readonly durable: boolean;
   readonly hold: boolean;
-  readonly frame: Uint8Array;
+  frame: Uint8Array;
   readonly expiresAt: Instant;
   up: StreamSender | undefined;
   phase: OriginPhase = "waiting";

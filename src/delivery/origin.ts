@@ -1,3 +1,5 @@
+import { own, room } from "../core/bytes.ts";
+import { ChurnMap } from "../core/churn-map.ts";
 import { Deadlines } from "../core/deadlines.ts";
 import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
@@ -56,7 +58,7 @@ export class Origin {
   readonly #park: ParkQueue;
   readonly #outbox: Outbox;
   readonly #events: OriginEvents;
-  readonly #live = new Map<MessageId, Conversation>();
+  readonly #live = new ChurnMap<MessageId, Conversation>();
   readonly #timers = new Deadlines<MessageId>();
   readonly #out: Dispatch;
   readonly #left = new Whereabouts();
@@ -102,7 +104,7 @@ export class Origin {
   send(now: Instant, request: SendRequest): MessageId {
     const { id, floor } = this.#ids.next();
     const to = this.#hashes.of(request.node);
-    const frame = layMessage(request.metadata, { deadline: request.deadline, floor, payload: request.payload });
+    const frame = layMessage(request.metadata, { deadline: request.deadline, floor, payload: request.payload }, room);
     const flags = (request.durable ? FLAG.durable : 0) | (request.hold ? FLAG.hold : 0) | (request.streamed ? FLAG.streamed : 0);
     this.#frames.address(frame, { kind: FRAME.message, to, id, flags, ttl: ttlField(request.ttl) });
     const up = request.streamed ? new StreamSender(0) : undefined;
@@ -392,6 +394,8 @@ export class Origin {
   }
 
   #due(now: Instant, conversation: Conversation): void {
+    // What waits for long would hold the memory of many others.
+    conversation.frame = own(conversation.frame);
     if (conversation.failed !== undefined) return this.#fail(conversation, conversation.failed);
     if (conversation.cancelled !== undefined) return this.#dueCancelled(now, conversation);
     if (conversation.phase === "accepted") return this.following.due(now, conversation);

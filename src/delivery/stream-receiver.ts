@@ -63,7 +63,7 @@ export class StreamReceiver {
       this.#urgent = true;
       return undefined;
     }
-    const fresh = bytes.subarray(this.#expected - offset);
+    const fresh = offset === this.#expected ? bytes : bytes.subarray(this.#expected - offset);
     this.#expected = end;
     this.#gap = false;
     return fresh;

@@ -54,7 +54,7 @@ export class Outbox {
     const at = this.#at;
     const after = at + end - start;
     if (this.#blocked || after > this.#room) return this.#pushSlow(kind, bytes, start, end);
-    (this.#slab as Slab).bytes.set(bytes.subarray(start, end), at);
+    (this.#slab as Slab).bytes.set(end - start === bytes.length ? bytes : bytes.subarray(start, end), at);
     this.#at = after;
     if (!this.#dirty) this.#markDirty();
     return true;

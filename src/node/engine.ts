@@ -273,7 +273,9 @@ export class Engine {
   }
 
   #ownWayTo(high: number, low: number): Link | undefined {
-    const id = this.routing.detours.next(this.#env.now(), high, low);
+    const { detours } = this.routing;
+    if (!detours.any) return this.#linkTo(high, low);
+    const id = detours.next(this.#env.now(), high, low);
     return id === undefined ? undefined : this.links.get(id);
   }
 

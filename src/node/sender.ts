@@ -1,3 +1,4 @@
+import { ChurnMap } from "../core/churn-map.ts";
 import { MeshError } from "../core/errors.ts";
 import { isMessageId, type MessageId, nodeId, type NodeId } from "../core/ids.ts";
 import { LIMITS, TIMES } from "../core/limits.ts";
@@ -29,7 +30,7 @@ export class Sender {
   readonly #engine: Engine;
   readonly #defaultTtl: number;
   readonly #port: SentWorkPort;
-  readonly #works = new Map<MessageId, SentWork>();
+  readonly #works = new ChurnMap<MessageId, SentWork>();
   readonly #special = new Map<MessageId, Special>();
   readonly #failed = new Map<MessageId, SentWork>();
   #last: { readonly directive: string; readonly metadata: Uint8Array } | undefined;
@@ -49,7 +50,7 @@ export class Sender {
   }
 
   works(): Iterable<SentWork> {
-    return [...this.#works.values()];
+    return this.#works.values();
   }
 
   /** Sends to one node. The handle is there at once; whether it is accepted shows later. Throws INVALID_ARGUMENT, TOO_LARGE. */
@@ -136,7 +137,7 @@ export class Sender {
 
   /** Fails what is still under way; the node closes. */
   close(error: MeshError): void {
-    for (const work of [...this.#works.values()]) work.onFailed(error);
+    for (const work of this.#works.values()) work.onFailed(error);
   }
 
   /** The same for each message of one directive without headers: what was made last is used again. */

@@ -1,3 +1,4 @@
+import { ChurnMap } from "../core/churn-map.ts";
 import { MeshError, toMeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { DestinationEvents, WorkRequest } from "../delivery/ports.ts";
@@ -37,7 +38,7 @@ export interface WorkerOptions {
 export class Worker implements Wakeable {
   readonly #engine: () => Engine;
   readonly #options: WorkerOptions;
-  readonly #jobs = new Map<MessageId, Job>();
+  readonly #jobs = new ChurnMap<MessageId, Job>();
   #plugins: ReadonlyMap<string, PluginFacts> = new Map();
 
   /** `engine` is asked for once the node is whole: the two know each other. */
@@ -55,7 +56,7 @@ export class Worker implements Wakeable {
   }
 
   list(now: number): readonly WorkStatus[] {
-    return [...this.#jobs.values()].map(({ request, since, state }) => ({
+    return this.#jobs.values().map(({ request, since, state }) => ({
       id: request.id,
       directive: request.directive,
       role: "worker" as const,
@@ -87,7 +88,7 @@ export class Worker implements Wakeable {
 
   /** Ends all that runs. */
   abortAll(error: MeshError): void {
-    for (const id of [...this.#jobs.keys()]) this.#step({ type: "cancel", id, error });
+    for (const { request } of this.#jobs.values()) this.#step({ type: "cancel", id: request.id, error });
   }
 
   events(): DestinationEvents {

@@ -1,3 +1,4 @@
+import { ChurnMap } from "../core/churn-map.ts";
 import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import { type Logger, SILENT } from "../core/log.ts";
@@ -36,7 +37,7 @@ const DONE: Outcome = {};
 /** Runs works in this process. A work that began keeps the version of the plugin that it began with. */
 export class PluginHost {
   readonly #options: HostOptions;
-  readonly #runs = new Map<MessageId, Run>();
+  readonly #runs = new ChurnMap<MessageId, Run>();
   readonly #waiting = new Map<PluginDefinition, (() => void)[]>();
   #plugins: ReadonlyMap<string, ReadyPlugin> = new Map();
 

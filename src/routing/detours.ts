@@ -38,6 +38,11 @@ export class Detours {
     this.#self = self;
   }
 
+  /** Whether there are any: without, each node is reached by the best way. */
+  get any(): boolean {
+    return this.#detours.size > 0;
+  }
+
   /** The link that this node's own frames to that node take. */
   next(now: Instant, high: number, low: number): LinkId | undefined {
     const best = this.#bestTo(high, low);

@@ -1,4 +1,4 @@
-import { concat, EMPTY } from "../core/bytes.ts";
+import { concat, copyOf, EMPTY } from "../core/bytes.ts";
 import { MeshError } from "../core/errors.ts";
 import { isNodeId, type NodeId } from "../core/ids.ts";
 import type { Millis } from "../core/instant.ts";
@@ -36,9 +36,13 @@ export function encodeMetadata(sender: NodeId, directive: string, headers: Reado
   return bytes;
 }
 
-/** A whole message frame whose header is still empty. */
-export function layMessage(metadata: Uint8Array, body: Pick<MessageBody, "deadline" | "floor" | "payload">): Uint8Array {
-  const frame = new Uint8Array(METADATA_AT + metadata.length + body.payload.length);
+/** A whole message frame whose header is still empty. `memory`: where it is laid; default: a buffer of its own. */
+export function layMessage(
+  metadata: Uint8Array,
+  body: Pick<MessageBody, "deadline" | "floor" | "payload">,
+  memory = (size: number): Uint8Array => new Uint8Array(size),
+): Uint8Array {
+  const frame = memory(METADATA_AT + metadata.length + body.payload.length);
   putWord(frame, ROUTED_HEADER, body.floor);
   putWord(frame, ROUTED_HEADER + 4, body.deadline === undefined ? 0 : Math.max(1, Math.min(0xffffffff, Math.ceil(body.deadline))));
   frame[ROUTED_HEADER + 8] = metadata.length >>> 8;
@@ -65,7 +69,7 @@ export function readMessage(frame: Uint8Array, start: number, end: number): Mess
     headers,
     floor: word(frame, start + ROUTED_HEADER),
     deadline: deadline === 0 ? undefined : deadline,
-    payload: payloadAt === end ? EMPTY : frame.slice(payloadAt, end),
+    payload: payloadAt === end ? EMPTY : copyOf(frame, payloadAt, end),
   };
 }
 

@@ -1,8 +1,9 @@
-import { concat, EMPTY, fromUtf8Lossy, utf8 } from "../core/bytes.ts";
+import { concat, copyOf, EMPTY, fromUtf8Lossy, utf8 } from "../core/bytes.ts";
 import { MeshError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { Fields } from "./check.ts";
 import { decode, encode } from "./codec.ts";
+import { word } from "./frame.ts";
 import { errorFromPlain, errorToPlain } from "./outcome.ts";
 
 /** What the bytes of a response are. */
@@ -119,23 +120,22 @@ export class RecordReader {
   #missing = 0;
 
   push(bytes: Uint8Array, each: (record: ResponseRecord, size: number) => void): void {
-    const data = this.#held.length > 0 ? concat([this.#held, bytes]) : new Uint8Array(bytes);
+    const data = this.#held.length > 0 ? concat([this.#held, bytes]) : copyOf(bytes, 0, bytes.length);
     this.#held = EMPTY;
-    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     let at = this.#rest(data, each);
     while (data.length - at >= RECORD_HEADER) {
-      const length = view.getUint32(at + 4);
+      const length = word(data, at + 4);
       if (length > LIMITS.record)
         throw new MeshError("TOO_LARGE", `a response record of ${length} bytes is over the limit of ${LIMITS.record}`);
       const size = RECORD_HEADER + length;
       const here = data.length - at;
       if (here < size) {
-        if (here === RECORD_HEADER || view.getUint8(at) !== TYPE.chunk || (view.getUint8(at + 1) & HAS_CHANNEL) !== 0) break;
+        if (here === RECORD_HEADER || data[at] !== TYPE.chunk || ((data[at + 1] as number) & HAS_CHANNEL) !== 0) break;
         this.#missing = size - here;
         each({ type: "chunk", payload: data.subarray(at + RECORD_HEADER) }, here);
         return;
       }
-      const record = readRecord(data, view, at, at + size);
+      const record = readRecord(data, at, at + size);
       at += size;
       if (record !== undefined) each(record, size);
     }
@@ -153,13 +153,13 @@ export class RecordReader {
 }
 
 /** A record of a type that this version does not know is left out. */
-function readRecord(data: Uint8Array, view: DataView, start: number, end: number): ResponseRecord | undefined {
-  const type = view.getUint8(start);
-  const flags = view.getUint8(start + 1);
+function readRecord(data: Uint8Array, start: number, end: number): ResponseRecord | undefined {
+  const type = data[start] as number;
+  const flags = data[start + 1] as number;
   let at = start + RECORD_HEADER;
   let channel: string | undefined;
   if ((flags & HAS_CHANNEL) !== 0) {
-    const length = at < end ? view.getUint8(at) : 0;
+    const length = at < end ? (data[at] as number) : 0;
     if (length === 0 || at + 1 + length > end) throw new MeshError("PROTOCOL_ERROR", "a response with a channel of no name");
     channel = fromUtf8Lossy(data.subarray(at + 1, at + 1 + length));
     at += 1 + length;
@@ -176,7 +176,7 @@ function readRecord(data: Uint8Array, view: DataView, start: number, end: number
     case TYPE.running:
       return { type: "running" };
     case TYPE.end:
-      return { type: "end", end: readEnd(data.subarray(at, end)) };
+      return { type: "end", end: readEnd(data, at, end) };
     default:
       return undefined;
   }
@@ -189,18 +189,19 @@ function contentOf(flags: number): Content {
 }
 
 /** The end of a work that succeeded looks the same each time. */
-function readEnd(bytes: Uint8Array): WorkEnd {
-  if (recentEnd !== undefined && isSame(recentEnd.bytes, bytes)) return recentEnd.end;
+function readEnd(data: Uint8Array, from: number, to: number): WorkEnd {
+  if (recentEnd !== undefined && isSame(recentEnd.bytes, data, from, to)) return recentEnd.end;
+  const bytes = data.slice(from, to);
   const end = decodeEnd(bytes);
-  if (end.state === "succeeded") recentEnd = { bytes: bytes.slice(), end };
+  if (end.state === "succeeded") recentEnd = { bytes, end };
   return end;
 }
 
 let recentEnd: { readonly bytes: Uint8Array; readonly end: WorkEnd } | undefined;
 
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  if (one.length !== other.length) return false;
-  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+function isSame(bytes: Uint8Array, data: Uint8Array, from: number, to: number): boolean {
+  if (bytes.length !== to - from) return false;
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== data[from + i]) return false;
   return true;
 }
 

@@ -109,19 +109,25 @@ export class Lanes<W extends Waiting> {
   }
 
   /** The work that may begin now, if any; it has left its lane and taken its slots. */
-  next(): { readonly lane: Lane<W>; readonly work: W } | undefined {
-    let best: { lane: Lane<W>; work: W } | undefined;
+  next(): W | undefined {
+    let from: Lane<W> | undefined;
+    let best: W | undefined;
     for (const lane of this.#lanes.values()) {
       if (lane.waiting.size === 0 || !this.hasRoom(lane)) continue;
       const work = firstReady(lane);
-      if (work !== undefined && (best === undefined || work.order < best.work.order)) best = { lane, work };
+      if (work !== undefined && (best === undefined || work.order < best.order)) [from, best] = [lane, work];
     }
-    if (best === undefined) return undefined;
-    best.lane.waiting.delete(best.work.id);
-    best.lane.taken++;
-    best.lane.slots.taken++;
-    if (!best.lane.apart) this.#taken++;
+    if (from === undefined || best === undefined) return undefined;
+    from.waiting.delete(best.id);
+    this.take(from);
     return best;
+  }
+
+  /** A work of the lane begins, which has room. */
+  take(lane: Lane<W>): void {
+    lane.taken++;
+    lane.slots.taken++;
+    if (!lane.apart) this.#taken++;
   }
 
   release(lane: Lane<W>): void {

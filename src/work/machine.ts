@@ -1,3 +1,4 @@
+import { ChurnMap } from "../core/churn-map.ts";
 import { Deadlines } from "../core/deadlines.ts";
 import { MeshError, toMeshError } from "../core/errors.ts";
 import type { MessageId } from "../core/ids.ts";
@@ -18,7 +19,7 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
   readonly #queueLimit: number;
   readonly #maxConcurrent: number;
   readonly #lanes: Lanes<Job>;
-  readonly #jobs = new Map<MessageId, Job>();
+  readonly #jobs = new ChurnMap<MessageId, Job>();
   /** Ended for their senders, while the plugin's code still runs. */
   readonly #unstopped = new Map<MessageId, Job>();
   readonly #timers = new Deadlines<MessageId>();
@@ -113,11 +114,16 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
     }
     const job = newJob(lane, input, this.#order++, now);
     this.#jobs.set(id, job);
+    // Where a lane has room, nothing that is ready waits in it: the last step would have begun it.
+    if (!held && this.#lanes.hasRoom(lane)) {
+      this.#effects.push({ type: "accepted", id, state: "running" });
+      this.#lanes.take(lane);
+      return this.#begin(now, job);
+    }
     lane.waiting.set(id, job);
     this.#waiting++;
     if (held) this.#held++;
-    // Where a lane has room, nothing that is ready waits in it: the last step would have begun it.
-    this.#effects.push({ type: "accepted", id, state: !held && this.#lanes.hasRoom(lane) ? "running" : "queued" });
+    this.#effects.push({ type: "accepted", id, state: "queued" });
     this.#arm(job);
   }
 
@@ -209,20 +215,24 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
   #drain(): void {
     this.#draining = true;
     const error = new MeshError("CLOSED", `node "${this.#node}" is draining: work that had not begun is given back`);
-    for (const job of [...this.#jobs.values()]) if (job.state === "queued") this.#end(job, "cancel", error);
+    for (const job of this.#jobs.values()) if (job.state === "queued") this.#end(job, "cancel", error);
   }
 
   #dispatch(now: Instant): void {
     for (let next = this.#lanes.next(); next !== undefined; next = this.#lanes.next()) {
-      const { lane, work: job } = next;
       this.#waiting--;
-      job.state = WORK_TRANSITIONS[job.state].start ?? job.state;
-      job.startedAt = now;
-      const own = lane.facts.deadline;
-      if (own !== undefined) job.deadline = Math.min(job.deadline ?? Number.POSITIVE_INFINITY, now + own);
-      this.#effects.push({ type: "start", id: job.id, plugin: lane.plugin, action: lane.action, deadline: job.deadline });
-      this.#arm(job);
+      this.#begin(now, next);
     }
+  }
+
+  #begin(now: Instant, job: Job): void {
+    const { lane } = job;
+    job.state = WORK_TRANSITIONS[job.state].start ?? job.state;
+    job.startedAt = now;
+    const own = lane.facts.deadline;
+    if (own !== undefined) job.deadline = Math.min(job.deadline ?? Number.POSITIVE_INFINITY, now + own);
+    this.#effects.push({ type: "start", id: job.id, plugin: lane.plugin, action: lane.action, deadline: job.deadline });
+    this.#arm(job);
   }
 
   #expire(now: Instant): void {
