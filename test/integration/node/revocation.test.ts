@@ -87,6 +87,8 @@ describe("a node whose certificate was revoked", () => {
     // The others are as they were.
     expect((await far.ping("hub")).hops).toBe(2);
     expect(others.flatMap((one) => one.status().warnings)).toEqual([]);
+    // It counts from when it is heard; the disk has it a moment later.
+    await until(() => (numberAt("far") > 0 ? true : undefined), OUT, "far has the list on its disk");
     expect(await listRevoked(at("far"))).toMatchObject([{ node: "victim" }]);
   });
 
