@@ -73,6 +73,9 @@ describe("a member that swallows what it should carry, and keeps its links", () 
       ["west", 0.001],
       ["east", 0.001],
     ]);
+    const wayTo = (from: typeof west, to: string): unknown => from.node.status().nodes.find(({ id }) => id === to)?.via;
+    // The links are there a moment before the routes are drawn anew.
+    await until(() => (wayTo(west, "east") === "relay" && wayTo(mesh.east, "west") === "relay" ? true : undefined), 2_000, "by the relay");
     expect(west.node.status().nodes.find(({ id }) => id === "east")).toMatchObject({ via: "relay", cost: 20 });
     expect(mesh.east.node.status().nodes.find(({ id }) => id === "west")).toMatchObject({ via: "relay", cost: 20 });
     mallory.pipes.deed = () => [];
