@@ -31,6 +31,8 @@ export interface DeliveryOptions {
   readonly park: ParkLimits;
   /** How long ended works are kept for a sender that comes back. */
   readonly retention: Millis;
+  /** How many durable messages are remembered; default LIMITS.journaled, less in tests. */
+  readonly journaled?: number;
   readonly late: Lateness;
   /** A node where a message waits may bind it to the life of its destination that it finds. Not where messages are sealed: then nobody but their origin can. */
   readonly keepersBind: boolean;

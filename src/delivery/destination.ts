@@ -42,6 +42,8 @@ export interface DestinationOptions {
   readonly life: number;
   readonly store: number;
   readonly retention: Millis;
+  /** Durable messages that are remembered at most; default LIMITS.journaled, less in tests. */
+  readonly journaled?: number;
   readonly late: Lateness;
 }
 
@@ -63,10 +65,12 @@ export class Destination {
   readonly #life: number;
   readonly #store: number;
   readonly #late: Millis;
+  readonly #journaled: number;
 
   constructor(options: DestinationOptions, rooms: DestinationRooms) {
     this.#seen = new SeenWindow(options.late.seen);
     this.#late = options.late.journal;
+    this.#journaled = options.journaled ?? LIMITS.journaled;
     this.#life = options.life;
     this.#store = options.store;
     this.#port = rooms.port;
@@ -121,7 +125,7 @@ export class Destination {
     if (this.#wasCancelled(id, peer)) return this.refuse(now, id, new MeshError("CANCELLED", "the sender cancelled it before it arrived"));
     const request = { id, sender, directive, headers, deadline, payload, streamed, durable, hold };
     if (!durable) return this.#events.onRequest(request);
-    if (this.#journal.size >= LIMITS.journaled) return this.refuse(now, id, journalFull(this.#journal.size));
+    if (this.#journal.size >= this.#journaled) return this.refuse(now, id, journalFull(this.#journal.size));
     conversation.phase = "journaling";
     this.#journal.put(id, conversation.frame ?? frame.slice(start, end), false, (error) => {
       if (this.#conversations.get(id) !== conversation || conversation.phase !== "journaling") return;

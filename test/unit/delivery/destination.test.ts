@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { MeshError } from "../../../src/core/errors.ts";
 import { messageId } from "../../../src/core/ids.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
-import { LIMITS } from "../../../src/core/limits.ts";
+import { LIMITS, TIMES } from "../../../src/core/limits.ts";
 import { AckQueue, type AckSource } from "../../../src/delivery/ack-queue.ts";
 import { Frames } from "../../../src/delivery/frames.ts";
 import type { DeliveryPort } from "../../../src/delivery/ports.ts";
@@ -125,6 +125,20 @@ describe("Destination: durable work", () => {
     net.run(100);
     expect(net.node("a").told).toEqual(["STORE_FULL"]);
     expect(net.node("b").requests).toEqual([]);
+  });
+
+  it("is refused with STORE_FULL where as many are remembered as may be, until one of them is over", () => {
+    const net = new Net(["a", "b"], { journaled: 2 });
+    const [a, b] = [net.node("a"), net.node("b")];
+    b.onRequest = (request) => b.answer(request);
+    const refused = (): number => a.told.filter((what) => what === "STORE_FULL").length;
+    for (const ttl of [1_000, 60_000, 60_000]) a.send("b", { durable: true, ttl });
+    net.run(100);
+    expect([b.requests.length, refused()]).toEqual([2, 1]);
+    net.run(1_000 + TIMES.late);
+    a.send("b", { durable: true });
+    net.run(100);
+    expect([b.requests.length, refused()]).toEqual([3, 1]);
   });
 
   it("that ran when the node ended fails with WORK_INTERRUPTED, and does not run again", () => {

@@ -23,6 +23,7 @@ export interface NodeOptions {
   readonly parks: boolean;
   readonly park: ParkLimits;
   readonly retention: number;
+  readonly journaled?: number;
   readonly late: { readonly seen: number; readonly journal: number };
   readonly keepersBind: boolean;
 }
