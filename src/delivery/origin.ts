@@ -445,7 +445,7 @@ export class Origin {
 
   /** A copy that waits here for nothing any more. */
   #unpark(conversation: Conversation): void {
-    if (conversation.frame.length > 0) this.#park.remove(conversation.id);
+    if (this.#park.messages > 0 && conversation.frame.length > 0) this.#park.remove(conversation.id);
   }
 
   #forget(conversation: Conversation, removed?: () => void): void {

@@ -1,4 +1,4 @@
-import { Heap } from "../../src/core/heap.ts";
+import { Heap } from "./heap.ts";
 
 interface Task {
   readonly at: number;

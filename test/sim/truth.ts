@@ -1,4 +1,4 @@
-import { Heap } from "../../src/core/heap.ts";
+import { Heap } from "./heap.ts";
 import type { SimNode } from "./node.ts";
 
 /** By node: what it is linked to in truth, and at which cost. */

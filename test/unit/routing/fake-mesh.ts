@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { Heap } from "../../../src/core/heap.ts";
+import { Heap } from "../../sim/heap.ts";
 import { type NodeId, nodeId } from "../../../src/core/ids.ts";
 import type { Random } from "../../../src/core/instant.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
