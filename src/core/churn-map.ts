@@ -33,6 +33,11 @@ export class ChurnMap<K, V> {
     return this.#map.delete(key);
   }
 
+  clear(): void {
+    this.#map = new Map();
+    this.#added = 0;
+  }
+
   /** As they are now, in the order in which they came. */
   values(): V[] {
     return [...this.#map.values()];

@@ -1,5 +1,6 @@
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
+import { ChurnMap } from "../../core/churn-map.ts";
 import { utf8 } from "../../core/bytes.ts";
 import { MeshError, toMeshError } from "../../core/errors.ts";
 import { messageId, nodeId, type MessageId } from "../../core/ids.ts";
@@ -40,8 +41,8 @@ interface Running {
 /** The program of a plugin's process: one plugin, whose works the node sends over descriptor 3. */
 class PluginProgram {
   readonly #channel: Channel;
-  readonly #works = new Map<number, Running>();
-  readonly #numbers = new Map<MessageId, number>();
+  readonly #works = new ChurnMap<number, Running>();
+  readonly #numbers = new ChurnMap<MessageId, number>();
   #host: PluginHost | undefined;
   #definition: PluginDefinition | undefined;
   #label = "";
@@ -144,7 +145,7 @@ class PluginProgram {
 
   /** Lets works stop, and ends with all that they started. */
   #leave(why: MeshError): void {
-    for (const number of this.#works.keys()) this.#abort(number, why);
+    for (const number of this.#numbers.values()) this.#abort(number, why);
     const until = performance.now() + GRACE;
     const look = setInterval(() => {
       if (this.#works.size > 0 && performance.now() < until) return;

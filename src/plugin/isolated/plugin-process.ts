@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Duplex } from "node:stream";
+import { ChurnMap } from "../../core/churn-map.ts";
 import { MeshError, toMeshError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import { TokenBucket } from "../../core/token-bucket.ts";
@@ -47,7 +48,7 @@ export class PluginProcess {
   readonly #options: ProcessOptions;
   readonly #child: ChildProcess;
   readonly #channel: Channel;
-  readonly #works = new Map<number, RemoteWork>();
+  readonly #works = new ChurnMap<number, RemoteWork>();
   readonly #lines = new TokenBucket(LINES.rate, LINES.burst);
   readonly #endWatch: () => void;
   #unsaid = 0;

@@ -31,5 +31,7 @@ describe("ChurnMap", () => {
     }
     expect(seen).toBe(10);
     expect(map.size).toBe(500);
+    map.clear();
+    expect([map.size, map.get(1_000), map.values()]).toEqual([0, undefined, []]);
   });
 });
