@@ -2,8 +2,10 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { VERSION } from "../node/version.ts";
 import { readModulesInTurn } from "./few-descriptors.ts";
+import { growYoungGenerationOnce, holdYoungGeneration } from "./young-generation.ts";
 
 const argv = process.argv.slice(2);
+const isNode = argv.find((word) => !word.startsWith("-")) === "node";
 
 if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
   process.stdout.write(`${VERSION}\n`);
@@ -13,7 +15,9 @@ if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
 
 async function main(): Promise<void> {
   readModulesInTurn();
+  if (isNode) growYoungGenerationOnce();
   const [{ runCli }, { Output }, { services }] = await Promise.all([import("./run.ts"), import("./output.ts"), import("./services.ts")]);
+  if (isNode) holdYoungGeneration();
   const controller = new AbortController();
   for (const [name, exit] of [
     ["SIGINT", 130],
@@ -27,7 +31,7 @@ async function main(): Promise<void> {
   }
   // A node goes on without anybody who reads its log; other commands have nobody left to talk to.
   const onClosed = (): void => {
-    if (argv.find((word) => !word.startsWith("-")) !== "node") controller.abort({ exit: 0 });
+    if (!isNode) controller.abort({ exit: 0 });
   };
   const out = new Output({ stdout: process.stdout, stderr: process.stderr, env: process.env, onClosed });
   const status = await runCli(argv, {

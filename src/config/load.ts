@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import { MeshError } from "../core/errors.ts";
 import { defaultDataDir } from "./data-dir.ts";
-import { type FileDocument, parseDocument } from "./document.ts";
+import type { FileDocument } from "./document.ts";
 import { type Environment, environmentLayer, type Flags, flagLayer, type TextLayer } from "./environment.ts";
 import { findConfigFile } from "./find.ts";
 import { check, type Checked, type CheckUrl, knownKeys, refuse, withoutNulls } from "./layer.ts";
@@ -82,6 +82,8 @@ async function readConfigFile(path: string, cwd: string, checkUrl: CheckUrl | un
       code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : code === "EACCES" ? "permission denied" : code;
     throw configInvalid([{ file, message: `the configuration cannot be read: ${why}` }]);
   }
+  // YAML is read by those alone who have some.
+  const { parseDocument } = await import("./document.ts");
   const document = parseDocument(text);
   if (!isDocument(document))
     return { value: undefined, problems: document.map((problem) => ({ file, ...problem })), place: () => ({ file, line: 1, column: 1 }) };

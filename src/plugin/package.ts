@@ -1,6 +1,5 @@
 import { readFile, realpath, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
-import { satisfies, validRange } from "semver";
 import { MeshError } from "../core/errors.ts";
 import { isPluginName } from "../work/directive.ts";
 import { PLUGIN_API } from "./definition.ts";
@@ -68,7 +67,7 @@ export async function readPluginPackage(given: string): Promise<PluginPackage> {
   const { receptor } = manifest;
   if (!isRecord(receptor))
     throw invalid(name, 'it is no plugin: its package.json has no "receptor": { "plugin": "./dist/index.js", "api": "^1" }');
-  checkApi(name, receptor["api"]);
+  await checkApi(name, receptor["api"]);
   const { plugin, name: says } = receptor;
   if (says !== undefined && !isPluginName(says)) throw invalid(name, '"receptor.name" in its package.json is no plugin name');
   if (typeof plugin !== "string")
@@ -80,7 +79,9 @@ export async function readPluginPackage(given: string): Promise<PluginPackage> {
   return { package: name, version: typeof manifest.version === "string" ? manifest.version : "0.0.0", folder, entry, says };
 }
 
-function checkApi(name: string, api: unknown): void {
+async function checkApi(name: string, api: unknown): Promise<void> {
+  // A node without plugins does without it.
+  const { satisfies, validRange } = await import("semver");
   if (typeof api !== "string" || validRange(api) === null) {
     throw invalid(name, 'its package.json does not say which version of the plugin interface it is for: "receptor": { "api": "^1" }');
   }

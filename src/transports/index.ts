@@ -5,7 +5,7 @@ import { TlsSettings, TlsTransport } from "./tls.ts";
 import type { TlsOptions } from "./tls-options.ts";
 import type { DialOptions, Listener, ListenHandlers, Pipe, Transport } from "./transport.ts";
 import { type MeshUrl, parseMeshUrl, type Scheme } from "./url.ts";
-import { type WsOptions, WsTransport } from "./ws.ts";
+import type { WsOptions } from "./ws.ts";
 
 export interface TransportsOptions {
   /** For tls and wss. Default none: such URLs can be dialled with the system's authorities, and not listened on. */
@@ -26,7 +26,7 @@ export interface Transports {
 /** Throws CONFIG_INVALID where the certificates cannot be used. */
 export function createTransports(options: TransportsOptions = {}): Transports {
   const settings = new TlsSettings(options.tls ?? {});
-  const ws = new WsTransport(settings, options.ws);
+  const ws = websockets(settings, options.ws);
   const byScheme: Readonly<Record<Scheme, Transport | undefined>> = {
     tcp: new TcpTransport(),
     tls: new TlsTransport(settings),
@@ -50,5 +50,15 @@ export function createTransports(options: TransportsOptions = {}): Transports {
       return await transport.listen(url, handlers);
     },
     replaceTls: (tls) => settings.replace(tls),
+  };
+}
+
+/** Loaded with the first URL of theirs: they cost 4 MiB, and few nodes have any. */
+function websockets(settings: TlsSettings, options: WsOptions | undefined): Transport {
+  let loaded: Transport | undefined;
+  const load = async (): Promise<Transport> => (loaded ??= new (await import("./ws.ts")).WsTransport(settings, options));
+  return {
+    dial: async (url, dialOptions) => await (await load()).dial(url, dialOptions),
+    listen: async (url, handlers) => await (await load()).listen(url, handlers),
   };
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 
 type Handlers = Readonly<Record<string, (argument: never) => unknown>>;
@@ -12,7 +13,9 @@ export class Child {
   constructor(program: string) {
     const plain = program.endsWith(".mjs");
     const path = fileURLToPath(new URL(`../programs/${plain ? program : `${program}.ts`}`, import.meta.url));
-    this.#process = fork(path, [], { execArgv: plain ? [] : ["--import", "tsx"], stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    // Plain ones begin where no plugins are: a node of the library looks for them where its program was started.
+    const where = plain ? { cwd: tmpdir() } : { execArgv: ["--import", "tsx"] };
+    this.#process = fork(path, [], { execArgv: [], ...where, stdio: ["ignore", "inherit", "inherit", "ipc"] });
   }
 
   get pid(): number {
