@@ -29,7 +29,10 @@ export class ResponseWaiter {
 
   /** `false`: it has stopped reading, and takes nothing. */
   give(response: WorkResponse): boolean {
-    if (this.reader.over) return false;
+    if (this.reader.over) {
+      this.#resolve(DONE);
+      return false;
+    }
     this.#resolve(this.reader.turnTo(response));
     return true;
   }
