@@ -32,13 +32,14 @@ const suites: readonly Suite[] = [
   { name: "unit", include: "test/unit/**/*.test.ts", timeout: 10_000, group: 0, workers: 2 },
   { name: "fuzz", include: "test/fuzz/**/*.test.ts", timeout: 60_000, group: 0, workers: 2 },
   { name: "sim", include: "test/sim/**/*.test.ts", timeout: 300_000, group: 0, workers: 2 },
-  { name: "plugins", include: "plugins/*/test/**/*.test.ts", timeout: 20_000, group: 1 },
+  { name: "plugins", include: "plugins/*/test/**/*.test.ts", timeout: 20_000, group: 1, workers: 2 },
   // The same tests once more, of plugins in processes of their own.
   {
     name: "plugins-apart",
     include: "plugins/*/test/{echo,http,shell,sleep}.test.ts",
     timeout: 30_000,
     group: 1,
+    workers: 2,
     env: { ISOLATED_PLUGINS: "1" },
   },
   { name: "integration", include: "test/integration/**/*.test.ts", timeout: 60_000, group: 1, workers: 2 },
