@@ -37,8 +37,8 @@ export async function installPlugin(pluginDir: string, spec: string, options: In
     await ensureManifest(folder);
     const before = await remember(folder);
     try {
-      const scripts = options.allowScripts === true ? [] : ["--ignore-scripts"];
-      await runNpm(["install", ...FLAGS, ...scripts, "--", target], npm);
+      const scripts = `--ignore-scripts=${options.allowScripts !== true}`;
+      await runNpm(["install", ...FLAGS, scripts, "--", target], npm);
       const name = await newcomer(folder, before.dependencies, target);
       const plugin = await inspect(folder, name);
       await checkName(folder, plugin);

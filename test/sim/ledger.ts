@@ -96,11 +96,14 @@ export class Ledger {
     if (this.hostile.size === 0) this.violation("I6", `${node} could not read what another node wrote: ${error.message}`);
   }
 
-  /** S4: messages whose senders were told that they had not run, and which ran; or that their time was over, and it was not. */
+  /**
+   * S4: messages whose senders were told that they had not run, and which ran; or that their time was over, and it was not. What is
+   * idempotent may run in another life of its node from a copy that somebody kept.
+   */
   toldWrong(): string[] {
     return [...this.sent.values()].flatMap((sent) => {
       const { ending = "", dispatches, endedAt, at, ttl, from } = sent;
-      if (dispatches > 0 && !sent.durable && NEVER_RAN.has(ending))
+      if (dispatches > 0 && !sent.durable && !sent.idempotent && NEVER_RAN.has(ending))
         return [`S4: ${this.name(sent)} ran, and its sender was told ${ending}`];
       const early = ending === "EXPIRED" && !sent.durable && endedAt < at + ttl - ROUNDING && from.starts === sent.endedIn;
       return early ? [`S4: ${this.name(sent)} ended as EXPIRED ${Math.round(at + ttl - endedAt)} ms before its time`] : [];

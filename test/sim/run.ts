@@ -122,6 +122,15 @@ function liveness(world: World): string[] {
   clock.runUntil(clock.now + 2_000);
   expect("not accepted in a mesh without faults", undone(world, before));
 
+  // Frames are lost while no route changes: nothing but its sender's timer sends a message again.
+  const lossy = world.ledger.sent.size;
+  world.network.losses = 0.3;
+  world.sendBetween(clock.now, clock.now + 100, 10, 60_000);
+  clock.runUntil(clock.now + 2_000);
+  world.network.losses = 0;
+  clock.runUntil(clock.now + RESENT);
+  expect("not done though frames are lost no more", undone(world, lossy));
+
   // A cut that is shorter than the patience of a link, or one that is longer; it heals.
   const side = nodes.filter(() => random() < 0.5);
   const other = nodes.filter((node) => !side.includes(node));

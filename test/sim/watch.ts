@@ -68,7 +68,7 @@ export class Watch {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     const own = this.#isFrom(from, view) && !this.#strange.has(bodyOf(frame));
     if (own && this.#secrets !== undefined) this.#sealed(from, frame);
-    if (own && frame[OFFSET.hops] === 0 && isAcceptance(frame)) this.#accepts(from, readMessageId(frame, OFFSET.id));
+    if (own && frame[OFFSET.hops] === 0 && isAcceptance(frame)) this.#accepts(from, readMessageId(frame, OFFSET.id), view);
     if (kind !== FRAME.message && kind !== FRAME.notice) return;
     const hops = frame[OFFSET.hops] ?? 0;
     const id = readMessageId(frame, OFFSET.id);
@@ -78,9 +78,12 @@ export class Watch {
   }
 
   /** I1: a durable message is accepted when it is on the disk, and not before. */
-  #accepts(from: string, id: MessageId): void {
+  #accepts(from: string, id: MessageId, view: DataView): void {
     const sent = this.#ledger.sent.get(id);
     if (sent?.durable !== true || sent.to !== from || this.#clock.now > sent.at + sent.ttl) return;
+    // A member may send under the id of another: what it is told is of its own message.
+    const { high, low } = hashNodeId(sent.from.id);
+    if (view.getUint32(OFFSET.destination) !== high || view.getUint32(OFFSET.destination + 4) !== low) return;
     if (this.#nodes.get(from)?.hasJournaled(id) !== true)
       this.#ledger.violation("I1", `${from} accepts ${short(id)}, which its disk has not`);
   }
