@@ -2,7 +2,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { VERSION } from "../node/version.ts";
 import { readModulesInTurn } from "./few-descriptors.ts";
-import { growYoungGenerationOnce, holdYoungGeneration } from "./young-generation.ts";
 
 const argv = process.argv.slice(2);
 const isNode = argv.find((word) => !word.startsWith("-")) === "node";
@@ -15,9 +14,7 @@ if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
 
 async function main(): Promise<void> {
   readModulesInTurn();
-  if (isNode) growYoungGenerationOnce();
   const [{ runCli }, { Output }, { services }] = await Promise.all([import("./run.ts"), import("./output.ts"), import("./services.ts")]);
-  if (isNode) holdYoungGeneration();
   const controller = new AbortController();
   for (const [name, exit] of [
     ["SIGINT", 130],

@@ -5,7 +5,6 @@ import { EXIT, MeshError } from "../core/errors.ts";
 import type { MeshNode } from "../node/api.ts";
 import { type Arguments, usage } from "./arguments.ts";
 import type { Context } from "./context.ts";
-import { letYoungGenerationGrow } from "./young-generation.ts";
 
 const DRAIN = 10_000;
 const TEXTS = ["id", "data-dir", "max-work", "http", "log-level", "log-format"] as const;
@@ -48,7 +47,6 @@ export async function run(args: Arguments, context: Context): Promise<number> {
     reconfigure: async () => (await resolveConfig(args, context)).config,
   });
   announce.info({ event: "ready", node: node.id, listening: node.listening, pid: process.pid }, "ready");
-  letYoungGenerationGrow();
   context.onReload(() => void reload(node, log));
   if (signal.aborted) stop();
   await stopped;
