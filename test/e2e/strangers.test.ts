@@ -4,9 +4,9 @@ import { type AddressInfo, createServer } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createNode, type MeshNode, type NodeOptions } from "receptor-mesh";
-import { nodeId } from "../../src/core/ids.ts";
 import { LIMITS } from "../../src/core/limits.ts";
 import { encodeHello } from "../../src/wire/greeting.ts";
+import { greetingOf } from "../integration/hostile/raw-peer.ts";
 import { enrolled, found } from "../support/members.ts";
 import { ProcessMesh, until } from "../support/mesh.ts";
 import { Crowd } from "../support/strangers/crowd.ts";
@@ -21,22 +21,7 @@ const CROWDS: Readonly<Record<string, readonly string[]>> = {
 /** What the slow say: in a secure mesh what makes the node begin a handshake. */
 const OPENINGS = {
   tls: clientHello,
-  tcp: () =>
-    Promise.resolve(
-      Buffer.from(
-        encodeHello({
-          node: nodeId("drip"),
-          instance: "0".repeat(32),
-          versionMajor: 1,
-          versionMinor: 0,
-          version: "0.0.0",
-          ephemeral: false,
-          leaf: false,
-          cost: 1,
-          capabilities: [],
-        }),
-      ),
-    ),
+  tcp: () => Promise.resolve(Buffer.from(encodeHello(greetingOf("drip")))),
 };
 
 /** What a program says first that speaks TLS. */
