@@ -108,6 +108,17 @@ describe.each(["tls", "wss"] as const)("%s with nodeOf", (scheme) => {
     expect(here.pipes).toEqual([]);
     expect(here.refusals.map(({ code }) => code)).toEqual(["CERTIFICATE_INVALID"]);
   });
+
+  test("dials no listener whose certificate another authority has signed, or that has expired, whatever it names", async () => {
+    const alpha = transports[scheme](await as([member("alpha")]));
+    const other = await TestAuthority.create("another authority");
+    const names = [member("beta")];
+    for (const leaf of [await other.issue("beta", { names }), await authority.issue("beta", { names, days: -1 })]) {
+      const there = await listen(scheme, { ...(await as(names)), ...leaf });
+      await expect(alpha.dial(there.listener.url, { signal })).rejects.toMatchObject({ code: "CONNECT_FAILED" });
+      expect(there.pipes).toEqual([]);
+    }
+  });
 });
 
 describe("a rule for certificates of another authority", () => {
