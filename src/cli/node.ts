@@ -5,6 +5,7 @@ import { EXIT, MeshError } from "../core/errors.ts";
 import type { MeshNode } from "../node/api.ts";
 import { type Arguments, usage } from "./arguments.ts";
 import type { Context } from "./context.ts";
+import { HeapRoom } from "./heap-room.ts";
 
 const DRAIN = 10_000;
 const TEXTS = ["id", "data-dir", "max-work", "http", "log-level", "log-format"] as const;
@@ -49,7 +50,9 @@ export async function run(args: Arguments, context: Context): Promise<number> {
   announce.info({ event: "ready", node: node.id, listening: node.listening, pid: process.pid }, "ready");
   context.onReload(() => void reload(node, log));
   if (signal.aborted) stop();
+  const heapRoom = new HeapRoom().watch();
   await stopped;
+  heapRoom.close();
   if (fatal === undefined) log.info({ event: "stopping", drain }, "stopping");
   await node.close({ drain: fatal === undefined ? drain : 0 });
   if (fatal !== undefined) throw fatal;

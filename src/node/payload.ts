@@ -2,6 +2,7 @@ import { Readable, Writable } from "node:stream";
 import { utf8 } from "../core/bytes.ts";
 import { MeshError, toMeshError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
+import { piecesOf } from "../plugin/pieces.ts";
 import type { SendPayload } from "./api.ts";
 
 /** A payload that travels in the message, or one that follows as a stream. */
@@ -14,7 +15,8 @@ export function preparePayload(payload: SendPayload | undefined): Prepared {
   if (payload === undefined) return { type: "inline", bytes: new Uint8Array(0) };
   if (typeof payload === "string") return fromBytes(utf8(payload));
   if (payload instanceof Uint8Array) return fromBytes(payload);
-  if (payload instanceof Readable || isAsyncIterable(payload)) return { type: "stream", source: toBytes(payload) };
+  if (payload instanceof Readable) return { type: "stream", source: toBytes(piecesOf(payload)) };
+  if (isAsyncIterable(payload)) return { type: "stream", source: toBytes(payload) };
   let text: string | undefined;
   try {
     text = JSON.stringify(payload);

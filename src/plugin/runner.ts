@@ -7,6 +7,7 @@ import type { Content, ResponseSink } from "./contract.ts";
 import type { ActionFunction, ChannelResponse, Context, Payload } from "./definition.ts";
 import { Encoded } from "./encoded.ts";
 import type { WorkInput } from "./input.ts";
+import { piecesOf } from "./pieces.ts";
 
 /** A plugin that only yields must let the node do its other work: after this many milliseconds it is its turn. */
 const SLICE = 5;
@@ -116,7 +117,7 @@ async function sendStream(
   abort.onAbort(stop);
   sink.begin(channel, content);
   try {
-    for await (const part of stream) {
+    for await (const part of piecesOf(stream)) {
       abort.throwIfAborted();
       const bytes: unknown = typeof part === "string" ? utf8(part) : part;
       if (!(bytes instanceof Uint8Array)) throw new MeshError("WORK_FAILED", "a streamed response yields bytes or text");
