@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bundle } from "./bundle.mjs";
 import { filesBelow, fingerprint, pluginFolders } from "./fingerprint.mjs";
 import { inParallel, root, run, tool } from "./process.mjs";
 
@@ -14,12 +15,18 @@ function targets() {
     name: "receptor-mesh",
     project: "tsconfig.json",
     folder: ".",
-    inputs: [...shared, "tsconfig.json", "package.json", ...filesBelow("src")],
+    // The compiler makes the declarations alone.
+    options: ["--emitDeclarationOnly"],
+    kinds: [".d.ts"],
+    bundle,
+    inputs: [...shared, "tsconfig.json", "package.json", "scripts/support/bundle.mjs", ...filesBelow("src")],
   };
   const plugins = pluginFolders().map((folder) => ({
     name: folder,
     project: `${folder}/tsconfig.build.json`,
     folder,
+    options: [],
+    kinds: [".js", ".js.map", ".d.ts"],
     inputs: [
       ...shared,
       `${folder}/tsconfig.build.json`,
@@ -35,36 +42,42 @@ function targets() {
 const stampOf = (target) => join(STAMPS, `build-${target.key}`);
 const infoOf = (target) => join(STAMPS, `${target.key}.tsbuildinfo`);
 
-/** Compiled file of each source, relative to the root. */
+/** What the compiler makes of each source, relative to the root. */
 function outputsOf(target) {
   const prefix = target.folder === "." ? "" : `${target.folder}/`;
   return target.inputs
     .filter((path) => path.startsWith(`${prefix}src/`) && path.endsWith(".ts") && !path.endsWith(".d.ts"))
-    .map((path) => `${prefix}dist/${path.slice(`${prefix}src/`.length).replace(/\.ts$/, ".js")}`);
+    .map((path) => `${prefix}dist/${path.slice(`${prefix}src/`.length).replace(/\.ts$/, "")}`)
+    .flatMap((path) => target.kinds.map((kind) => `${path}${kind}`));
 }
 
-const isWhole = (target) => outputsOf(target).every((path) => existsSync(join(root, path)));
+const areThere = (paths) => paths.every((path) => existsSync(join(root, path)));
 
+/** The stamp says what it was made of, and every file that was made. */
 function isBuilt(target) {
   const stamp = stampOf(target);
-  return existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint(target.inputs) && isWhole(target);
+  if (!existsSync(stamp)) return false;
+  const [inputs, ...made] = readFileSync(stamp, "utf8").split("\n");
+  return inputs === fingerprint(target.inputs) && areThere(made);
 }
 
-/** What was compiled from a source that is gone must not be found any more. */
-function removeOrphans(target) {
-  const wanted = new Set(outputsOf(target).map((path) => path.replace(/\.js$/, "")));
+/** What was made from a source that is gone, or is put together otherwise now, must not be found any more. */
+function removeOrphans(target, made) {
+  const wanted = new Set(made);
   for (const path of filesBelow(target.folder === "." ? "dist" : `${target.folder}/dist`)) {
-    if (!wanted.has(path.replace(/(\.d\.ts|\.js)(\.map)?$/, ""))) rmSync(join(root, path), { force: true });
+    if (!wanted.has(path)) rmSync(join(root, path), { force: true });
   }
 }
 
 async function compile(target) {
   const inputs = fingerprint(target.inputs);
-  if (!isWhole(target)) rmSync(infoOf(target), { force: true });
+  const compiled = outputsOf(target);
+  if (!areThere(compiled)) rmSync(infoOf(target), { force: true });
   const command = [
     ...tool("typescript", "tsc"),
     "-p",
     target.project,
+    ...target.options,
     "--incremental",
     "--tsBuildInfoFile",
     infoOf(target),
@@ -78,9 +91,11 @@ async function compile(target) {
     console.error(`${result.output}Building ${target.name} failed.`);
     return result.code;
   }
-  removeOrphans(target);
+  const bundled = (await target.bundle?.()) ?? [];
+  const made = [...compiled, ...bundled.flatMap((path) => [path, `${path}.map`])];
+  removeOrphans(target, made);
   if (target.folder === "." && existsSync(join(root, COMMAND))) chmodSync(join(root, COMMAND), 0o755);
-  writeFileSync(stampOf(target), inputs);
+  writeFileSync(stampOf(target), [inputs, ...made].join("\n"));
   return 0;
 }
 

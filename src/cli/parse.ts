@@ -11,7 +11,6 @@ export type Parsed =
 
 /** Reads a command line (without node and the script). Throws INVALID_ARGUMENT with one line and a hint. */
 export async function parse(argv: readonly string[], columns: number): Promise<Parsed> {
-  let chosen: Parsed | undefined;
   let help = "";
   const parser = yargs()
     .scriptName("receptor")
@@ -38,13 +37,30 @@ export async function parse(argv: readonly string[], columns: number): Promise<P
   addOptions(parser, GLOBAL_OPTIONS);
   parser.option("version", { alias: "V", type: "boolean", describe: "version", global: false });
   const choose = (spec: CommandSpec, values: Record<string, unknown>): void => {
-    if (spec.load !== undefined) chosen = { type: "run", load: spec.load, args: new Arguments(unshield(values)) };
+    if (spec.load !== undefined) throw new Chosen(spec.load, new Arguments(unshield(values)));
   };
   for (const spec of COMMANDS) addCommand(parser, spec, "", choose);
-  await parser.parseAsync(shield(argv), {}, (_error: unknown, _argv: unknown, output: string) => {
-    help = output;
-  });
-  return chosen ?? { type: "help", text: help };
+  try {
+    await parser.parseAsync(shield(argv), {}, (_error: unknown, _argv: unknown, output: string) => {
+      help = output;
+    });
+  } catch (thrown) {
+    if (thrown instanceof Chosen) return { type: "run", load: thrown.load, args: thrown.args };
+    throw thrown;
+  }
+  return { type: "help", text: help };
+}
+
+/** Leaves the parser with the command that it has found: it would go on to draw that command's help, which takes longer than all it did before. */
+class Chosen extends Error {
+  readonly load: () => Promise<Runner>;
+  readonly args: Arguments;
+
+  constructor(load: () => Promise<Runner>, args: Arguments) {
+    super("a command was chosen");
+    this.load = load;
+    this.args = args;
+  }
 }
 
 /** Stands before words that the parser would lose or take for options. */

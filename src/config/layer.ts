@@ -43,16 +43,20 @@ export interface Checked<T> {
   readonly problems: readonly Problem[];
 }
 
-/** Checks one source of configuration by itself; `place` says where a finding stands. */
-export function check<T>(
-  schema: z.ZodType<T>,
+/** Checks one source of configuration by itself; `place` says where a finding stands. The schema is asked where what it says is not `isPlain`. */
+export async function check<T>(
+  isPlain: (values: unknown) => values is T,
+  schema: () => Promise<z.ZodType<T>>,
   raw: unknown,
   known: KnownKeys,
   place: (finding: Pick<Finding, "path" | "atKey">) => Place,
   checkUrl: CheckUrl | undefined,
-): Checked<T> {
-  const parsed = schema.safeParse(raw);
-  const found = [...(parsed.success ? [] : findings(parsed.error.issues, raw, known)), ...badAddresses(raw, checkUrl)];
+): Promise<Checked<T>> {
+  const bad = badAddresses(raw, checkUrl);
+  // A copy, as the schema makes one: what a program handed over stays its own.
+  if (bad.length === 0 && isPlain(raw)) return { value: structuredClone(raw), problems: [] };
+  const parsed = (await schema()).safeParse(raw);
+  const found = [...(parsed.success ? [] : findings(parsed.error.issues, raw, known)), ...bad];
   const problems = found.map((finding) => ({
     ...place(finding),
     message: finding.message,

@@ -7,9 +7,10 @@ import { type Environment, environmentLayer, type Flags, flagLayer, type TextLay
 import { findConfigFile } from "./find.ts";
 import { check, type Checked, type CheckUrl, knownKeys, refuse, withoutNulls } from "./layer.ts";
 import type { NodeConfig } from "./node-config.ts";
+import { isPlainFile } from "./plain.ts";
 import { configInvalid, formatProblem, type Problem } from "./problems.ts";
 import { type Origin, type Layer, resolveLayers } from "./resolve.ts";
-import { type FileConfig, fileSchema } from "./schema.ts";
+import type { FileConfig } from "./schema.ts";
 import { splitList } from "./split-list.ts";
 
 export interface ConfigSources {
@@ -31,6 +32,7 @@ export interface ResolvedConfig {
 }
 
 const KEYS = knownKeys(false);
+const schema = async () => (await import("./schema.ts")).fileSchema;
 
 /**
  * Flags over environment over file over defaults; the data folder is never undefined here. Rejects with CONFIG_INVALID that has every
@@ -39,9 +41,9 @@ const KEYS = knownKeys(false);
 export async function loadConfig(sources: ConfigSources): Promise<ResolvedConfig> {
   const { env, cwd, flags = {}, checkUrl } = sources;
   const flagText = flagLayer(flags);
-  const byFlags = checkText(flagText, checkUrl);
+  const byFlags = await checkText(flagText, checkUrl);
   const envText = environmentLayer(env);
-  const byEnv = checkText(envText, checkUrl);
+  const byEnv = await checkText(envText, checkUrl);
   const path = await findConfigFile(sources.file, env, cwd);
   const byFile = path === undefined ? undefined : await readConfigFile(path, cwd, checkUrl);
   const others = [...byEnv.problems, ...(byFile?.problems ?? [])];
@@ -87,8 +89,9 @@ async function readConfigFile(path: string, cwd: string, checkUrl: CheckUrl | un
   const document = parseDocument(text);
   if (!isDocument(document))
     return { value: undefined, problems: document.map((problem) => ({ file, ...problem })), place: () => ({ file, line: 1, column: 1 }) };
-  const checked = check(
-    fileSchema,
+  const checked = await check(
+    isPlainFile,
+    schema,
     withoutNulls(document.value),
     KEYS,
     ({ path: keys, atKey }) => ({ file, ...(atKey ? document.keyAt(keys) : document.valueAt(keys)) }),
@@ -102,11 +105,11 @@ function isDocument(value: FileDocument | readonly Omit<Problem, "file">[]): val
   return !Array.isArray(value);
 }
 
-function checkText({ raw, names }: TextLayer, checkUrl: CheckUrl | undefined): Checked<FileConfig> {
+function checkText({ raw, names }: TextLayer, checkUrl: CheckUrl | undefined): Promise<Checked<FileConfig>> {
   const place = ({ path }: { readonly path: readonly PropertyKey[] }) => ({
     file: names.get(path.slice(0, 2).join(".")) ?? names.get(String(path[0])) ?? "",
   });
-  return check(fileSchema, raw, KEYS, place, checkUrl);
+  return check(isPlainFile, schema, raw, KEYS, place, checkUrl);
 }
 
 function extraPlugins(flags: Flags, env: Environment, cwd: string): { values: readonly string[]; origin: Origin } {

@@ -98,6 +98,9 @@ export const DEFAULT_LISTEN = "tcp://127.0.0.1:8888";
 /** That of a node with the certificate of a mesh, which lets in nobody else. */
 export const DEFAULT_SECURE_LISTEN = "tls://0.0.0.0:8888";
 
+/** Configurations that are whole and frozen, hence as right as when they were checked. */
+const resolved = new WeakSet<object>();
+
 /** What holds where nothing else was said. */
 export const DEFAULTS: NodeConfig = freeze({
   id: undefined,
@@ -122,6 +125,11 @@ export const DEFAULTS: NodeConfig = freeze({
   websocket: { headers: {} },
 });
 
+/** Whether `value` has been checked and frozen here. */
+export function isResolved(value: object): value is NodeConfig {
+  return resolved.has(value);
+}
+
 /** Freezes the configuration all the way down, except what the options of plugins hold: those belong to their plugins. */
 export function freeze(config: NodeConfig): NodeConfig {
   const sections = [
@@ -135,6 +143,8 @@ export function freeze(config: NodeConfig): NodeConfig {
     config.tls,
     config.mesh,
     config.deny,
+    config.transit,
+    config.mesh,
   ];
   for (const section of [...sections, config.websocket, config.websocket.headers]) Object.freeze(section);
   if (config.allow !== undefined) Object.freeze(config.allow);
@@ -142,5 +152,6 @@ export function freeze(config: NodeConfig): NodeConfig {
     Object.freeze(config.plugins);
     for (const options of Object.values(config.plugins)) Object.freeze(options);
   }
+  resolved.add(config);
   return Object.freeze(config);
 }

@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import type { Logger } from "../core/log.ts";
 import { check, type CheckUrl, knownKeys, refuse } from "./layer.ts";
-import type { LogFormat, LogLevel, NodeConfig, PluginsConfig } from "./node-config.ts";
+import { isResolved, type LogFormat, type LogLevel, type NodeConfig, type PluginsConfig } from "./node-config.ts";
+import { isPlainOptions } from "./plain.ts";
 import { withDefaults } from "./resolve.ts";
-import { optionsSchema } from "./schema.ts";
 
 /** Milliseconds, or text such as `250ms`, `30s`, `5m`. */
 export type DurationOption = number | string;
@@ -70,16 +70,18 @@ export interface NodeOptions {
 }
 
 const KEYS = knownKeys(true);
+const schema = async () => (await import("./schema.ts")).optionsSchema;
 
 /**
  * Checks what a program passed to `createNode` and fills in the defaults; paths become absolute. A logger in `log` is left to the caller.
- * Throws CONFIG_INVALID with every problem.
+ * Its own result, and that of `loadConfig`, it takes as it is. Rejects with CONFIG_INVALID that has every problem.
  */
-export function resolveOptions(options: NodeOptions = {}, checkUrl?: CheckUrl): NodeConfig {
+export async function resolveOptions(options: NodeOptions = {}, checkUrl?: CheckUrl): Promise<NodeConfig> {
+  if (isResolved(options)) return options;
   const logger = isLogger(options.log);
   // A level without more stands for "log"; nothing at all for a library that keeps quiet.
   const log = logger || options.log === undefined ? { level: "silent" } : options.log;
-  const { value, problems } = check(optionsSchema, { ...options, log }, KEYS, () => ({ file: "" }), checkUrl);
+  const { value, problems } = await check(isPlainOptions, schema, { ...options, log }, KEYS, () => ({ file: "" }), checkUrl);
   refuse(problems);
   const { id, groups, dataDir, leaf, extraPlugins, ...rest } = value ?? {};
   const tls = Object.fromEntries(

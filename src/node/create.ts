@@ -79,7 +79,7 @@ export async function createNode(options: NodeOptions = {}, extra: CreateExtra =
 }
 
 async function build(options: NodeOptions, extra: CreateExtra, resources: ResourceStack): Promise<MeshNode> {
-  const config = resolveOptions(options, (text) => void parseMeshUrl(text));
+  const config = await resolveOptions(options, (text) => void parseMeshUrl(text));
   const secure = config.tls.cert !== undefined;
   const bare = secure ? "tls" : "tcp";
   const urls = config.listen.map((text) => parseMeshUrl(text, bare));

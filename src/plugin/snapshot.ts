@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { copyFile, mkdir, readdir, realpath, rename, rm, stat, symlink } from "node:fs/promises";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { dependencyNames, findPackage, isMissing, nameOf, readManifest } from "./package.ts";
+import { PACKAGE } from "./place.ts";
 
-/** This program's own package, which plugins may import as `receptor-mesh`. */
-const HOST = resolve(import.meta.dirname, "../..");
+/** What plugins may import this program's own package as. */
 const HOST_NAME = "receptor-mesh";
 
 interface File {
@@ -38,7 +38,7 @@ export async function closureOf(folder: string): Promise<Closure> {
     if (members.has(next)) continue;
     const member = { folder: next, files: await filesOf(next), dependencies: await dependenciesOf(next) };
     members.set(next, member);
-    for (const target of member.dependencies.values()) if (target !== HOST) pending.push(target);
+    for (const target of member.dependencies.values()) if (target !== PACKAGE) pending.push(target);
   }
   const hash = createHash("sha256");
   for (const member of [...members.values()].sort((a, b) => (a.folder < b.folder ? -1 : 1))) {
@@ -124,7 +124,7 @@ async function dependenciesOf(folder: string): Promise<Map<string, string>> {
   const own = [...dependencyNames(manifest.dependencies), ...dependencyNames(manifest.optionalDependencies)];
   const found = new Map<string, string>();
   for (const name of new Set([...own, ...dependencyNames(manifest.peerDependencies)])) {
-    const path = name === HOST_NAME && !own.includes(name) ? HOST : await findPackage(name, folder);
+    const path = name === HOST_NAME && !own.includes(name) ? PACKAGE : await findPackage(name, folder);
     if (path !== undefined) found.set(name, await realpath(path));
   }
   // A package that names itself as its dependency is found through its own exports.

@@ -2,9 +2,9 @@ import { execFile } from "node:child_process";
 import { realpath } from "node:fs/promises";
 import { promisify } from "node:util";
 import { MeshError, toMeshError } from "../../core/errors.ts";
+import { PROGRAM } from "../place.ts";
 import { HIDING_TOOLS, hidingCommand, isInside } from "./hiding.ts";
 import type { Isolation } from "./isolation.ts";
-import { programPath } from "./program.ts";
 
 /** What of the node's is not for its plugins. */
 export interface Secrets {
@@ -41,7 +41,7 @@ export async function planLaunch({ hide, user }: Isolation, secrets: Secrets | u
   if (secrets === undefined || hide === false || (!asked && process.getuid?.() === 0)) return PLAIN_LAUNCH;
   const named: readonly string[] = typeof hide === "object" ? hide : [];
   const [plugins, program, file, ...folders] = await Promise.all(
-    [secrets.plugins, programPath(), entry, secrets.dataDir, ...named].map((path) => realpath(path).catch(() => path)),
+    [secrets.plugins, PROGRAM, entry, secrets.dataDir, ...named].map((path) => realpath(path).catch(() => path)),
   );
   if (plugins === undefined || program === undefined || file === undefined) return PLAIN_LAUNCH;
   const lost = [program, file].find((path) => !isInside(path, plugins) && folders.some((folder) => isInside(path, folder)));

@@ -1,15 +1,11 @@
 import { createRequire } from "node:module";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { FROM_SOURCE, PACKAGE, PROGRAM } from "../place.ts";
 
-const SOURCE = import.meta.url.endsWith(".ts");
-
-/** The program of a plugin's process. */
-export function programPath(): string {
-  return fileURLToPath(new URL(SOURCE ? "./child.ts" : "./child.js", import.meta.url));
-}
-
-/** The arguments for Node that run a plugin's process with so much heap: the compiled program, or its source where this module is a source. */
+/** The arguments for Node that run a plugin's process with so much heap. */
 export function programArguments(heap: number): string[] {
-  const loader = SOURCE ? ["--import", pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href] : [];
-  return [`--max-old-space-size=${Math.ceil(heap / 2 ** 20)}`, ...loader, programPath(), String(process.pid)];
+  const tsx = (): string => createRequire(join(PACKAGE, "package.json")).resolve("tsx");
+  const loader = FROM_SOURCE ? ["--import", pathToFileURL(tsx()).href] : [];
+  return [`--max-old-space-size=${Math.ceil(heap / 2 ** 20)}`, ...loader, PROGRAM, String(process.pid)];
 }

@@ -39,10 +39,7 @@ export class Mallory {
   }
 
   static async start(options: NodeOptions & { readonly dataDir: string }, names: readonly string[]): Promise<Mallory> {
-    const security = await openSecurity(
-      resolveOptions(options, () => undefined),
-      SILENT,
-    );
+    const security = await openSecurity(await resolveOptions(options, () => undefined), SILENT);
     if (security.signing === undefined) throw new Error("mallory has no certificate");
     const pipes = new Tampering("mallory", names);
     const parties = new Map<string, Known>();

@@ -6,12 +6,12 @@ import { SILENT } from "../../../src/core/log.ts";
 import { checkUrl } from "./support.ts";
 
 describe("resolveOptions", () => {
-  it("gives the defaults of a library: no data folder, nothing logged", () => {
-    expect(resolveOptions()).toEqual({ ...DEFAULTS, log: { level: "silent", format: "pretty" } });
+  it("gives the defaults of a library: no data folder, nothing logged", async () => {
+    expect(await resolveOptions()).toEqual({ ...DEFAULTS, log: { level: "silent", format: "pretty" } });
   });
 
-  it("takes the keys of the file, flat, with units or in milliseconds and bytes", () => {
-    const config = resolveOptions({
+  it("takes the keys of the file, flat, with units or in milliseconds and bytes", async () => {
+    const config = await resolveOptions({
       id: "a",
       groups: ["g"],
       listen: [],
@@ -26,18 +26,25 @@ describe("resolveOptions", () => {
     expect(config.store).toEqual({ ...DEFAULTS.store, ttl: 7, maxBytes: 1_024 });
   });
 
-  it("takes its own result", () => {
-    const config = resolveOptions({ id: "a", dataDir: "d", extraPlugins: ["x"], tls: { cert: "c", key: "k" }, log: { level: "warn" } });
-    expect(resolveOptions(config)).toEqual(config);
+  it("takes its own result", async () => {
+    const config = await resolveOptions({
+      id: "a",
+      dataDir: "d",
+      extraPlugins: ["x"],
+      tls: { cert: "c", key: "k" },
+      log: { level: "warn" },
+    });
+    expect(await resolveOptions(config)).toBe(config);
+    expect(await resolveOptions({ ...config })).toEqual(config);
   });
 
-  it("makes paths absolute", () => {
-    expect(resolveOptions({ dataDir: "d" }).dataDir).toBe(resolve("d"));
-    expect(resolveOptions({ tls: { cert: "c", key: "/k" } }).tls).toEqual({ cert: resolve("c"), key: "/k" });
+  it("makes paths absolute", async () => {
+    expect((await resolveOptions({ dataDir: "d" })).dataDir).toBe(resolve("d"));
+    expect((await resolveOptions({ tls: { cert: "c", key: "/k" } })).tls).toEqual({ cert: resolve("c"), key: "/k" });
   });
 
-  it("takes a logger as log, and leaves it to the caller", () => {
-    expect(resolveOptions({ log: SILENT }).log.level).toBe("silent");
+  it("takes a logger as log, and leaves it to the caller", async () => {
+    expect((await resolveOptions({ log: SILENT })).log.level).toBe("silent");
   });
 
   it.each<[string, object, string]>([
@@ -47,21 +54,23 @@ describe("resolveOptions", () => {
     ["wrong type", { id: 5 }, "id must be text, not 5; put it in quotes"],
     ["bad address", { peers: ["zip://x"] }, 'peers[0]: "zip://x" is no address'],
     ["half a certificate", { tls: { cert: "a" } }, "tls needs both cert and key, or neither"],
-  ])("refuses with CONFIG_INVALID and no line: %s", (_, options, message) => {
-    expect(() => resolveOptions(options as NodeOptions, checkUrl)).toThrow(expect.objectContaining({ code: "CONFIG_INVALID", message }));
+  ])("refuses with CONFIG_INVALID and no line: %s", async (_, options, message) => {
+    await expect(resolveOptions(options as NodeOptions, checkUrl)).rejects.toMatchObject({ code: "CONFIG_INVALID", message });
   });
 
-  it("tells every problem at once", () => {
+  it("tells every problem at once", async () => {
     const wrong = { idd: 1, work: { queue: -1 } } as unknown as NodeOptions;
-    expect(() => resolveOptions(wrong)).toThrow(
-      expect.objectContaining({ data: { problems: [expect.stringContaining("work.queue"), expect.stringContaining("idd")] } }),
-    );
+    await expect(resolveOptions(wrong)).rejects.toMatchObject({
+      data: { problems: [expect.stringContaining("work.queue"), expect.stringContaining("idd")] },
+    });
   });
 
-  it("does not freeze what the program handed over", () => {
+  it("does not freeze what the program handed over", async () => {
     const options = { deep: { a: 1 } };
     const peers = ["a:1"];
-    resolveOptions({ plugins: { mine: options }, peers });
-    expect([options, options.deep, peers].some((part) => Object.isFrozen(part))).toBe(false);
+    const none = {};
+    await resolveOptions({ plugins: { mine: options }, peers });
+    await resolveOptions({ plugins: none, peers });
+    expect([options, options.deep, peers, none].some((part) => Object.isFrozen(part))).toBe(false);
   });
 });

@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { root } from "./process.mjs";
+
+/** What is imported or started by its path: the command, the doors of the package, and the program of a plugin's process. */
+const ENTRIES = ["cli/main", "index", "plugin", "testing", "plugin/isolated/child"];
+
+/** Two folders deep, as the rooms of src/ are: modules that find the package by where they are find it from there too. */
+const CHUNKS = "chunks";
+
+/**
+ * Puts the modules of src/ together into few files in dist/, each module into exactly one of them. What is imported when it is needed stays a file of its
+ * own; packages stay outside.
+ * @returns {Promise<string[]>} the files, relative to the root; their source maps are beside them
+ */
+export async function bundle() {
+  // Not at the top: the first build of a clone begins before there are any packages.
+  const { build } = await import("esbuild");
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: ENTRIES.map((name) => ({ in: `src/${name}.ts`, out: name })),
+    outdir: "dist",
+    chunkNames: `${CHUNKS}/[name]-[hash]`,
+    bundle: true,
+    splitting: true,
+    packages: "external",
+    format: "esm",
+    platform: "node",
+    target: "node20.19",
+    sourcemap: true,
+    sourcesContent: false,
+    metafile: true,
+    logLevel: "warning",
+  });
+  const outputs = Object.entries(metafile.outputs).filter(([path]) => path.endsWith(".js"));
+  for (const [path, { inputs }] of outputs) {
+    for (const source of Object.keys(inputs)) checkPlace(source, path);
+  }
+  return outputs.map(([path]) => path);
+}
+
+/** A module that goes by its own place must be as deep below the root as its source is. */
+function checkPlace(source, path) {
+  if (!/\bimport\.meta\.(?:url|dirname|filename)\b/.test(readFileSync(join(root, source), "utf8"))) return;
+  const up = (file) => relative(dirname(file), "");
+  if (up(source) !== up(path)) throw new Error(`${source} goes by its own place, and ${path} is not as deep`);
+}
