@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, type ConnectionOptions } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -14,6 +14,8 @@ import { freePort, ProcessMesh, type Ran, until, within } from "../support/mesh.
 let mesh: ProcessMesh;
 let port = 0;
 let token = "";
+/** Each machine that is refused has a folder of its own, as several may ask at once. */
+let refusals = 0;
 const at = (): string => `127.0.0.1:${port}`;
 
 beforeAll(async () => {
@@ -36,12 +38,11 @@ const as = (id: string, ...args: readonly string[]): Promise<Ran> =>
 
 /** What a fourth machine hears that wants in; it is no member afterwards. */
 async function refused(args: readonly string[], id = "d"): Promise<{ code: number | null; error: Record<string, unknown> }> {
-  const folder = join(mesh.folder, "fourth");
+  const folder = join(mesh.folder, `fourth-${++refusals}`);
   const ran = await mesh.run(["node", "--id", id, "--data-dir", folder, "--no-listen", "--peer", at(), ...args, "--json"], {
     timeout: 20_000,
   });
   expect(existsSync(join(folder, "identity", "node.crt"))).toBe(false);
-  rmSync(folder, { recursive: true, force: true });
   const error = ran.objects.map((line) => line["error"]).find((value) => typeof value === "object");
   return { code: ran.code, error: { ...error } };
 }

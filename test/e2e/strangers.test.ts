@@ -5,8 +5,9 @@ import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createNode, type MeshNode, type NodeOptions } from "receptor-mesh";
 import { LIMITS } from "../../src/core/limits.ts";
+import { FRAME } from "../../src/wire/frame.ts";
 import { encodeHello } from "../../src/wire/greeting.ts";
-import { greetingOf } from "../integration/hostile/raw-peer.ts";
+import { greetingOf, linkFrame } from "../integration/hostile/raw-peer.ts";
 import { enrolled, found } from "../support/members.ts";
 import { ProcessMesh, until } from "../support/mesh.ts";
 import { Crowd } from "../support/strangers/crowd.ts";
@@ -21,7 +22,7 @@ const CROWDS: Readonly<Record<string, readonly string[]>> = {
 /** What the slow say: in a secure mesh what makes the node begin a handshake. */
 const OPENINGS = {
   tls: clientHello,
-  tcp: () => Promise.resolve(Buffer.from(encodeHello(greetingOf("drip")))),
+  tcp: () => Promise.resolve(Buffer.from(linkFrame(FRAME.hello, encodeHello(greetingOf("drip"))))),
 };
 
 /** What a program says first that speaks TLS. */

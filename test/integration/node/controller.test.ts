@@ -183,6 +183,22 @@ describe("waitFor", () => {
     await work.cancel();
   });
 
+  test("sent leaves the message 5 min, or what store.ttl says, where the call does not say how long", async () => {
+    const hasty = await mesh.node("hasty", { listen: [], store: { ttl: 60_000 }, peers: [...relay.listening] });
+    await hasty.reachable("worker", { timeout: SOON });
+    await worker.close();
+    for (const [node, ttl] of [
+      [controller, 300_000],
+      [hasty, 60_000],
+    ] as const) {
+      const work = await node.send("worker", "echo:run", "x", { waitFor: "parked" });
+      const { value } = await until(() => [node, relay].flatMap((one) => one.queue()).find(({ id }) => id === work.id), SOON, "it waits");
+      expect(value.ttl).toBeGreaterThan(ttl - SOON);
+      expect(value.ttl).toBeLessThanOrEqual(ttl);
+      await work.cancel();
+    }
+  });
+
   test("parked resolves when it waits on a disk, and the work goes on when its target appears", async () => {
     const work = await controller.send("late", "echo:run", "hello", { ttl: 60_000, waitFor: "parked" });
     expect(work.state).toBe("parked");

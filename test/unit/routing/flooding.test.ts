@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
 import type { RoutingEffect } from "../../../src/routing/machine.ts";
-import { encodeAdvertisement } from "../../../src/wire/advertisement.ts";
-import { BATCH_FLAG, BatchWriter, encodeDigest, readPull } from "../../../src/wire/digest.ts";
+import { type Advertisement, encodeAdvertisement } from "../../../src/wire/advertisement.ts";
+import { BATCH_FLAG, BatchWriter, encodeDigest, encodePull, readPull } from "../../../src/wire/digest.ts";
 import { FRAME } from "../../../src/wire/frame.ts";
 import { Alone, batch, id, ofType, said, sent } from "./alone.ts";
 import { type Cable, drawn, FakeMesh } from "./fake-mesh.ts";
@@ -196,6 +196,20 @@ describe("R8 flooding", () => {
     expect(ofType(node.pass(5_000), "send").filter(({ kind }) => kind === FRAME.pull)).toEqual([]);
   });
 
+  it("takes 200 a second more of a neighbour that has used its allowance up", () => {
+    const node = new Alone();
+    node.join();
+    node.pass(10_000);
+    const refused = (from: number, to: number): number => {
+      let count = 0;
+      for (let i = from; i < to; i++) count += ofType(node.flood([said(`n${i}`)]), "rejected").length;
+      return count;
+    };
+    expect(refused(0, 1_000)).toBe(0);
+    node.pass(1_000);
+    expect(refused(1_000, 1_400)).toBe(200);
+  });
+
   it("answers a pull with what is asked for", () => {
     const mesh = new Alone();
     mesh.join();
@@ -204,6 +218,20 @@ describe("R8 flooding", () => {
     const asked = ofType(mesh.up(2, "other"), "send")[0] as { body: Uint8Array };
     pull.set(asked.body.subarray(1, 9), 1);
     expect(sent(mesh.frame(FRAME.pull, pull, 1)).map(({ link, advertisement }) => [link, advertisement.node])).toEqual([[1, "me"]]);
+  });
+
+  it("answers 20 pulls a second of one neighbour", () => {
+    const node = new Alone();
+    node.join();
+    const pull = encodePull(0, [hashNodeId("me")]);
+    const answered = (): number => {
+      let count = 0;
+      for (let i = 0; i < 100; i++) count += sent(node.frame(FRAME.pull, pull)).length;
+      return count;
+    };
+    expect(answered()).toBe(20);
+    node.pass(1_000);
+    expect(answered()).toBe(20);
   });
 
   it("refuses nodes beyond 10,000", () => {
@@ -219,6 +247,43 @@ describe("R8 flooding", () => {
     }
     expect([...node.routing.nodes()]).toHaveLength(10_000);
     expect(rejected).toBe(1_001);
+  });
+});
+
+describe("in a mesh of thousands", () => {
+  /** A node that has heard of so many others over link 1. */
+  function knowing(count: number, changes: Partial<Advertisement> = {}): Alone {
+    const node = new Alone();
+    node.join(2, "other");
+    node.up();
+    node.frame(FRAME.digest, encodeDigest([])[0] as Uint8Array);
+    for (let from = 0; from < count; from += 1_000) {
+      const writer = new BatchWriter(BATCH_FLAG.exchange);
+      for (let i = from; i < Math.min(count, from + 1_000); i++) writer.add(encodeAdvertisement(said(`n${i}`, changes)), 0);
+      for (const body of writer.finish()) node.frame(FRAME.advertisements, body);
+    }
+    const links = [{ peer: id("me"), cost: 1 }];
+    node.frame(FRAME.advertisements, batch([said("peer", { links })], BATCH_FLAG.exchange | BATCH_FLAG.end));
+    return node;
+  }
+
+  it("remembers 10,000 nodes that are gone, and forgets the first of more", () => {
+    const { routing } = knowing(10_005, { withdrawn: true });
+    const known = [0, 4, 5, 10_004].map((i) => routing.known(id(`n${i}`)));
+    expect(known).toEqual([false, false, true, true]);
+  });
+
+  it("passes on what one origin says without end every 5 s at the least", () => {
+    const node = knowing(9_000);
+    node.pass(20_000);
+    const at: number[] = [];
+    for (let sequence = 2; sequence < 600; sequence++) {
+      const effects = [...node.flood([said("n0", { sequence })]), ...node.pass(50)];
+      if (sent(effects).some(({ link, advertisement }) => link === 2 && advertisement.node === "n0")) at.push(node.now);
+    }
+    const gaps = at.slice(1).map((time, i) => time - (at[i] ?? 0));
+    expect(Math.max(...gaps)).toBeGreaterThan(4_000);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(5_100);
   });
 });
 

@@ -47,6 +47,23 @@ describe("Debounce", () => {
     expect(debounce.due).toBe(now + 50);
   });
 
+  it.each([
+    [20_000, 5_000],
+    [10_000, 5_000],
+    [4_000, 2_000],
+  ])("waits in a storm in a mesh of %i nodes at most %i ms", (nodes, most) => {
+    const debounce = new Debounce();
+    let now = 10_000;
+    let longest = 0;
+    for (let i = 0; i < 20; i++) {
+      debounce.request(now, nodes);
+      longest = Math.max(longest, (debounce.due ?? 0) - now);
+      now = debounce.due ?? 0;
+      debounce.ran(now, nodes);
+    }
+    expect(longest).toBe(most);
+  });
+
   it("hardly waits in a small mesh, and not at all for this node's own links", () => {
     const debounce = new Debounce();
     debounce.request(1_000, 20);

@@ -190,6 +190,11 @@ describe("Routing in a mesh with an authority", () => {
       expect(violations(slow.hear(signed(`far-${i}`, {}, "peer")))).toEqual([]);
       slow.pass(60_000);
     }
+    const hasty = joined();
+    for (let i = 0; i < ROUTING.forgedBurst; i++) hasty.hear(signed(`far-${i}`, {}, "peer"));
+    hasty.pass(60_000);
+    expect(violations(hasty.hear(signed("one-more", {}, "peer")))).toEqual([]);
+    expect(violations(hasty.hear(signed("and-another", {}, "peer")))).toEqual(["PROTOCOL_ERROR"]);
   });
 
   it.each(["time", "revoked"] as const)("does not hold against a neighbour what it may not know: %s", (why) => {

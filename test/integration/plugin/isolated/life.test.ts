@@ -66,6 +66,15 @@ describe("IsolatedPlugin", () => {
     expect(await bench.ask("run")).toEqual(["fine"]);
   });
 
+  it("gives a plugin's heap its limit of memory too, which holds between two looks at what the process has", async () => {
+    const heap = `async heap() { return (await import("node:v8")).getHeapStatistics().heap_size_limit; }`;
+    await using bench = await Bench.open(heap, { memory: 128 * MiB });
+    const limit = Number((await bench.ask("heap"))[0]);
+    expect(limit).toBeGreaterThanOrEqual(128 * MiB);
+    // The young generation is beside it.
+    expect(limit).toBeLessThan(256 * MiB);
+  });
+
   it("ends a plugin in an endless loop once its work was to stop, and the node goes on meanwhile", async () => {
     await using bench = await Bench.open(`async loop() { for (;;); }, async run() { return "fine"; }`, { abortLimit: 500 });
     const { outcome, abort } = bench.start("loop");
