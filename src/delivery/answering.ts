@@ -55,12 +55,14 @@ export class Answering {
     return !conversation.blocked;
   }
 
-  /** The last record. */
-  end(conversation: Conversation, record: Uint8Array): void {
+  /** The last record. All is said, so it leaves at once: its reader has something to do while the next work runs. */
+  end(now: Instant, conversation: Conversation, record: Uint8Array): void {
     this.#sayRunning(conversation);
     conversation.down.write([record], conversation.responses + 1);
     conversation.down.end();
-    this.mark(conversation);
+    this.#dirty.delete(conversation);
+    this.#pump(now, conversation);
+    this.#port.markDirty();
   }
 
   /** Says again what was said: a copy of its message came, or its reader came back. */

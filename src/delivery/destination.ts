@@ -187,7 +187,7 @@ export class Destination {
     const conversation = this.#conversations.get(id);
     if (conversation?.phase !== "accepted") return;
     const { state, exitCode, error } = end;
-    this.#answering.end(conversation, endRecord({ state, exitCode, error, responses: conversation.responses }));
+    this.#answering.end(now, conversation, endRecord({ state, exitCode, error, responses: conversation.responses }));
     conversation.phase = "ended";
     // What a restart interrupted stays as it is there: another restart must not take it for work that ended.
     if (conversation.frame !== undefined && conversation.interrupted === undefined)

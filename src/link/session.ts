@@ -129,6 +129,11 @@ export class LinkSession {
     return this.#state === "up" && this.#outbox.push(bytes[start + OFFSET.kind] as number, bytes, start, end);
   }
 
+  /** After a frame of `length` bytes, of many that are being made: what has gathered may leave before the end of the tick. */
+  hasten(length: number): void {
+    this.#outbox.hasten(length);
+  }
+
   flush(_now: Instant): void {
     this.#outbox.flush();
   }

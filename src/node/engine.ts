@@ -264,7 +264,11 @@ export class Engine {
       this.#schedule();
       return true;
     }
-    return this.#leave(frame, start, end, this.#begins(frame, start) ? this.#ownWayTo(high, low) : this.#linkTo(high, low));
+    if (!this.#begins(frame, start)) return this.#leave(frame, start, end, this.#linkTo(high, low));
+    const link = this.#ownWayTo(high, low);
+    const left = this.#leave(frame, start, end, link);
+    link?.session.hasten(end - start);
+    return left;
   }
 
   /** Whether the frame is one that this node says now, and not one that it carries, or that has come back to it. */

@@ -25,6 +25,28 @@ function copyOf(net: Net): Uint8Array {
   return net.over("a>b", FRAME.message)[0]?.frame.slice() ?? new Uint8Array(0);
 }
 
+describe("Destination: a work that ends", () => {
+  it("has its answer on the way before its call returns, in the one frame that it takes", () => {
+    const net = new Net(["a", "b"]);
+    const b = net.node("b");
+    const left: number[] = [];
+    b.onRequest = ({ id }) => {
+      const { destination } = b.delivery;
+      destination.accept(id);
+      destination.running(id);
+      destination.respond(id, { content: "text", channel: undefined }, new Uint8Array(100));
+      left.push(net.over("b>a").length);
+      destination.end(net.clock.now, id, { state: "succeeded", exitCode: undefined, error: undefined });
+      left.push(net.over("b>a").length);
+    };
+    net.node("a").send("b");
+    net.run(1_000);
+    expect(left).toEqual([0, 1]);
+    expect(net.over("b>a").map(({ kind }) => kind)).toEqual([FRAME.data]);
+    expect(net.node("a").told).toEqual(["accepted", "end"]);
+  });
+});
+
 describe("Destination: copies of a message", () => {
   it("of accepted work are answered with the receipt, and run nothing", () => {
     const net = new Net(["a", "b"]);

@@ -38,6 +38,44 @@ describe("LinkSession output", () => {
     expect(pair.b.frames.map((frame) => frame.bytes)).toEqual(sent);
   });
 
+  it("hastened after small frames, writes before the end of the tick as often as 8 KiB have gathered", () => {
+    const pair = new Pair().start();
+    const before = pair.a.port.writes;
+    const writes: number[] = [];
+    for (let i = 0; i < 48; i++) {
+      send(pair.a, routed(FRAME.message, i, 512));
+      pair.a.session.hasten(512);
+      writes.push(pair.a.port.writes - before);
+    }
+    expect([writes[14], writes[15], writes[30], writes[31], writes[47]]).toEqual([0, 1, 1, 2, 3]);
+    pair.settle();
+    expect(ids(pair.b)).toEqual(Array.from({ length: 48 }, (_, i) => idOf(i)));
+  });
+
+  it("hastened after a large frame, waits for the next, which shares its write", () => {
+    const pair = new Pair().start();
+    const before = pair.a.port.writes;
+    for (let i = 0; i < 2; i++) {
+      send(pair.a, routed(FRAME.data, i, 32 * KiB));
+      pair.a.session.hasten(32 * KiB);
+    }
+    expect(pair.a.port.writes).toBe(before);
+    pair.settle();
+    expect(pair.a.port.writes).toBe(before + 1);
+  });
+
+  it("hastened while the way is full, writes nothing", () => {
+    const pair = full();
+    const before = pair.a.port.writes;
+    for (let i = 1; i < 40; i++) {
+      send(pair.a, routed(FRAME.message, i, 512));
+      pair.a.session.hasten(512);
+    }
+    expect(pair.a.port.writes).toBe(before);
+    release(pair);
+    expect(ids(pair.b)).toHaveLength(40);
+  });
+
   it("copies the frame: its buffer may change at once", () => {
     const pair = new Pair().start();
     const bytes = routed(FRAME.message, 7);
