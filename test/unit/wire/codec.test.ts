@@ -132,6 +132,16 @@ describe("decode", () => {
     expect(codeOf(encode(map(LIMITS.decodeKeys + 1)))).toBe("PROTOCOL_ERROR");
   });
 
+  it("refuses more than 16,384 elements in all, though no list has too many, and takes as many", () => {
+    // The outer list counts too.
+    const lists = (last: number): Plain => [
+      ...Array.from({ length: 7 }, () => new Array<number>(2_048).fill(0)),
+      new Array<number>(last).fill(0),
+    ];
+    expect(codeOf(encode(lists(2_040)))).toBeUndefined();
+    expect(codeOf(encode(lists(2_041)))).toBe("PROTOCOL_ERROR");
+  });
+
   it.each(["__proto__", "constructor", "prototype"])("refuses the key %s", (name) => {
     const bytes = new Packr({ useRecords: false }).pack(new Map<string, unknown>([[name, { polluted: true }]]));
     expect(codeOf(bytes)).toBe("PROTOCOL_ERROR");

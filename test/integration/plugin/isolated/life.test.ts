@@ -12,6 +12,11 @@ describe("IsolatedPlugin", () => {
     ["rejects where nobody catches", "void Promise.reject(new Error('oh dear'))", /it failed outside of any work: oh dear/],
     ["breaks the protocol", "fs.writeSync(3, Buffer.alloc(64, 255))", /it broke the protocol/],
     [
+      "begins a frame over its limit",
+      "const head = Buffer.alloc(9); head.writeUInt32LE(65_536 + 6); fs.writeSync(3, head)",
+      /it broke the protocol/,
+    ],
+    [
       "answers what was not asked",
       "fs.writeSync(3, Buffer.from([5, 0, 0, 0, 32, 0, 0, 0, 0]))",
       /it broke the protocol: an answer to nothing/,
