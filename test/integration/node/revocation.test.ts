@@ -17,6 +17,8 @@ import { FRAME } from "../../../src/wire/frame.ts";
 import { encodeHello, encodeKeepalive } from "../../../src/wire/greeting.ts";
 import { connectAs, enrolled, found } from "../../support/members.ts";
 import { until } from "../../support/mesh.ts";
+import { batch, exchangeOf } from "../hostile/advertise.ts";
+import { Forger } from "../hostile/forger.ts";
 import { greetingOf, linkFrame, RawPeer } from "../hostile/raw-peer.ts";
 
 const LISTEN = ["tls://127.0.0.1:0"];
@@ -128,6 +130,28 @@ describe("a node whose certificate was revoked", () => {
     const again = await node("again", { peers: [urlOf(relay)] });
     await again.reachable("hub");
     await hub.reachable("victim", { timeout: 5_000 });
+  });
+});
+
+describe("what a revoked node has said of itself", () => {
+  it("is forgotten at once, and taken from nobody any more who passes it on", async () => {
+    const hub = await node("hub");
+    const linked = (...peers: readonly string[]) => ({ links: peers.map((peer) => ({ peer: nodeId(peer), cost: 1 })) });
+    const victim = await Forger.link(at("victim"), urlOf(hub), "victim");
+    victim.peer.close();
+    const far = await Forger.link(at("far"), urlOf(hub), "far");
+    open.push(far.peer);
+    far.peer.send(exchangeOf(far.signed("far", linked("hub", "victim")), victim.signed("victim", linked("far"))));
+    await hub.reachable("victim", { timeout: OUT });
+    await out("victim");
+    const known = (): boolean => hub.status().nodes.some(({ id }) => id === "victim");
+    await until(() => (known() ? undefined : true), OUT, "the hub forgets it, though its neighbour does not");
+    for (let sequence = 2; sequence < 5; sequence++) far.peer.send(batch(victim.signed("victim", { ...linked("far"), sequence })));
+    await far.settled();
+    // Whose clock or list is another's is not at fault.
+    expect(far.peer.closed).toBe(false);
+    await hub.reachable("far", { timeout: OUT });
+    expect(known()).toBe(false);
   });
 });
 
