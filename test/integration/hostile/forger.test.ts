@@ -5,13 +5,15 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { MeshNode } from "receptor-mesh";
 import { nodeId } from "../../../src/core/ids.ts";
 import { createNode } from "../../../src/node/create.ts";
+import { revoke } from "../../../src/node/membership.ts";
 import { decodeAdvertisement, encodeAdvertisement } from "../../../src/wire/advertisement.ts";
 import { FRAME } from "../../../src/wire/frame.ts";
 import { decodeGoodbye } from "../../../src/wire/greeting.ts";
 import { enrolled, found } from "../../support/members.ts";
 import { until } from "../../support/mesh.ts";
 import { advertisement, batch, exchangeOf } from "./advertise.ts";
-import { Forger, headOf } from "./forger.ts";
+import { Forger, headOf, sealsAs } from "./forger.ts";
+import { routedFrame } from "./raw-peer.ts";
 import { Target } from "./target.ts";
 
 const SOON = 15_000;
@@ -164,6 +166,23 @@ describe("a node of a mesh with an authority whose neighbour is a member that fo
       expect(goodbye === undefined ? undefined : decodeGoodbye(goodbye.body)?.data).toMatchObject({ node: "mallory", reason });
     }
     await unharmed();
+  });
+
+  it("opens nothing any more under a session of a node that was revoked since, whoever brings it", async () => {
+    const seal = await sealsAs(at("victim"), "victim", await mallory.hearsOf("hub"));
+    const unopened = (): Promise<Readonly<Record<string, number>>> => hub.labelled("receptor_unopened_frames_total", "reason");
+    const says = async (): Promise<void> => {
+      mallory.peer.send(seal(routedFrame(FRAME.echo, "victim", "hub", new Uint8Array(0))));
+      await mallory.settled();
+    };
+    await says();
+    await says();
+    expect(await unopened()).toEqual({});
+    await revoke(at("hub"), { node: "victim", force: false });
+    await until(() => (seen("victim") === undefined ? true : undefined), SOON, "the victim is out");
+    await says();
+    expect(await unopened()).toEqual({ revoked: 1 });
+    expect(mallory.peer.closed).toBe(false);
   });
 
   it("lets in nobody over a plain listener who proves nothing", async () => {

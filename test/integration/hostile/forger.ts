@@ -3,11 +3,14 @@ import { readFileSync } from "node:fs";
 import { once } from "node:events";
 import { nodeId } from "../../../src/core/ids.ts";
 import { createIdentifier } from "../../../src/identity/certificate.ts";
+import { NodeCiphers } from "../../../src/identity/ciphers.ts";
 import { identityFiles } from "../../../src/identity/files.ts";
+import { openSealingKey } from "../../../src/identity/sealing-key.ts";
 import { readSigningKey } from "../../../src/identity/signing-key.ts";
 import { Signatory } from "../../../src/identity/signatory.ts";
 import { NodeSignatures } from "../../../src/node/signatures.ts";
-import { type Advertisement, encodeAdvertisement } from "../../../src/wire/advertisement.ts";
+import { Sealing } from "../../../src/sealing/sealing.ts";
+import { type Advertisement, decodeAdvertisement, encodeAdvertisement } from "../../../src/wire/advertisement.ts";
 import { isOf, readHead } from "../../../src/wire/advertisement-layout.ts";
 import { signAdvertisement } from "../../../src/wire/advertisement-signature.ts";
 import { encodeDigest, readBatch } from "../../../src/wire/digest.ts";
@@ -26,26 +29,14 @@ export class Forger {
   readonly peer: RawPeer;
   readonly #signatures: NodeSignatures;
 
-  private constructor(id: string, peer: RawPeer, signatures: NodeSignatures) {
+  private constructor(id: string, peer: RawPeer, signatory: Signatory) {
     this.id = id;
     this.peer = peer;
-    this.#signatures = signatures;
+    this.#signatures = new NodeSignatures(signatory, new Uint8Array(32));
   }
 
   /** Links to a node as the member of a data folder, up to the exchange, of which it says nothing yet. */
   static async link(dataDir: string, url: string, id: string): Promise<Forger> {
-    const files = identityFiles(dataDir);
-    const certificate = new X509Certificate(readFileSync(files.certificate));
-    const signatory = new Signatory(
-      {
-        certificate,
-        key: readSigningKey(readFileSync(files.key), files.key),
-        authorities: [new X509Certificate(readFileSync(files.authority))],
-        identifier: createIdentifier({ type: "mesh" }, certificate),
-      },
-      { wallClock: Date.now, isRevoked: () => false },
-    );
-    const signatures = new NodeSignatures(signatory, new Uint8Array(32));
     const socket = connectAs(dataDir, url);
     const peer = new RawPeer(id, socket);
     await within(once(socket, "secureConnect"), SOON, "TLS is up");
@@ -54,7 +45,7 @@ export class Forger {
     peer.send(linkFrame(FRAME.keepalive, encodeKeepalive(0)));
     await peer.hears(FRAME.keepalive);
     for (const page of encodeDigest([])) peer.send(linkFrame(FRAME.digest, page));
-    return new Forger(id, peer, signatures);
+    return new Forger(id, peer, signatoryOf(dataDir));
   }
 
   /** The same, and is a neighbour: it has said, truly, that it is linked to `to`. */
@@ -92,6 +83,45 @@ export class Forger {
     this.peer.send(linkFrame(FRAME.keepalive, encodeKeepalive(1)));
     await this.peer.hears(FRAME.keepalive, since);
   }
+}
+
+/** Signs with the certificate of a data folder, and believes whatever its authority has signed. */
+function signatoryOf(dataDir: string): Signatory {
+  const files = identityFiles(dataDir);
+  const certificate = new X509Certificate(readFileSync(files.certificate));
+  return new Signatory(
+    {
+      certificate,
+      key: readSigningKey(readFileSync(files.key), files.key),
+      authorities: [new X509Certificate(readFileSync(files.authority))],
+      identifier: createIdentifier({ type: "mesh" }, certificate),
+    },
+    { wallClock: Date.now, isRevoked: () => false },
+  );
+}
+
+/** Seals as the member of a data folder for the node that has said this of itself; `plain` is a routed frame. */
+export async function sealsAs(dataDir: string, id: string, to: Uint8Array): Promise<(plain: Uint8Array) => Uint8Array> {
+  const { node, credentials } = decodeAdvertisement(to);
+  if (credentials === undefined) throw new TypeError(`${node} shows no sealing key`);
+  const key = await openSealingKey(dataDir);
+  const sealing = new Sealing(
+    {
+      mode: "required",
+      self: nodeId(id),
+      ephemeral: false,
+      sealingKey: key.shown,
+      ciphers: new NodeCiphers(signatoryOf(dataDir), key),
+      wallClock: Date.now,
+      partyOf: () => ({ node, ...credentials }),
+    },
+    { onUnopened: () => undefined, onUnknownSession: () => undefined },
+  );
+  return (plain) => {
+    const sealed = sealing.seal(performance.now(), plain, 0, plain.length);
+    if (sealed === undefined) throw new TypeError("it is not sealed");
+    return sealed.bytes.slice(sealed.start, sealed.end);
+  };
 }
 
 export function headOf(raw: Uint8Array): ReturnType<typeof readHead> {
