@@ -20,7 +20,8 @@ export class Answering {
   readonly #frames: Frames;
   /** When the reader is asked how far it has come. */
   readonly #probes = new Deadlines<Conversation>();
-  #dirty = new Set<Conversation>();
+  /** Those that are marked, and some that were. */
+  #dirty: Conversation[] = [];
   readonly #stalled = new Set<Conversation>();
 
   constructor(port: DeliveryPort, frames: Frames) {
@@ -30,7 +31,9 @@ export class Answering {
 
   /** There is something to say; it leaves at the end of the tick. */
   mark(conversation: Conversation): void {
-    this.#dirty.add(conversation);
+    if (conversation.marked) return;
+    conversation.marked = true;
+    this.#dirty.push(conversation);
     this.#port.markDirty();
   }
 
@@ -60,7 +63,6 @@ export class Answering {
     this.#sayRunning(conversation);
     conversation.down.write([record], conversation.responses + 1);
     conversation.down.end();
-    this.#dirty.delete(conversation);
     this.#pump(now, conversation);
     this.#port.markDirty();
   }
@@ -90,7 +92,7 @@ export class Answering {
 
   forget(conversation: Conversation): void {
     this.#probes.delete(conversation);
-    this.#dirty.delete(conversation);
+    conversation.marked = false;
     this.#stalled.delete(conversation);
   }
 
@@ -110,10 +112,10 @@ export class Answering {
   }
 
   flush(now: Instant): void {
-    if (this.#dirty.size === 0) return;
-    for (const conversation of this.#dirty) this.#pump(now, conversation);
-    // Emptied and filled again, it would keep the collector from letting go of what was in it: see ChurnMap.
-    this.#dirty = new Set();
+    if (this.#dirty.length === 0) return;
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const conversation of dirty) if (conversation.marked) this.#pump(now, conversation);
   }
 
   nextWake(): Instant | undefined {
@@ -133,6 +135,7 @@ export class Answering {
   }
 
   #pump(now: Instant, conversation: Conversation): void {
+    conversation.marked = false;
     const { down, id, peer } = conversation;
     // A sender that has just joined may be known here a moment later than its message.
     if (!this.#port.hasRoute(peer.high, peer.low)) {

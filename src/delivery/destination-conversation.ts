@@ -32,6 +32,8 @@ export interface Conversation extends Kept {
   error: MeshError | undefined;
   /** Of an earlier life: its stream starts over, so whoever has read some of the former one is told this instead. */
   interrupted: MeshError | undefined;
+  /** It has something to say at the end of the tick. */
+  marked: boolean;
   receiptDue: boolean;
   /** That it began is to be said, with its first response or at the end of the tick. */
   runningDue: boolean;
@@ -76,6 +78,7 @@ export function newConversation(
     phase: "offered",
     error: undefined,
     interrupted: undefined,
+    marked: false,
     receiptDue: false,
     runningDue: false,
     up,

@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { Readable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { utf8 } from "../core/bytes.ts";
@@ -11,6 +12,8 @@ import { piecesOf } from "./pieces.ts";
 
 /** A plugin that only yields must let the node do its other work: after this many milliseconds it is its turn. */
 const SLICE = 5;
+/** While responses come fast, the clock is looked at for one of so many. */
+const GLANCE = 8;
 const CHANNEL = /^[a-z0-9-]{1,32}$/;
 const CHANNELS = new WeakSet<object>();
 
@@ -62,6 +65,8 @@ async function drain(iterator: Steps, abort: WorkAbort, sink: ResponseSink): Pro
   };
   abort.onAbort(end);
   let turnAt = performance.now() + SLICE;
+  let seenAt = -Infinity;
+  let unseen = 0;
   let done = false;
   try {
     for (;;) {
@@ -72,9 +77,14 @@ async function drain(iterator: Steps, abort: WorkAbort, sink: ResponseSink): Pro
       // Awaited only where it has to wait: most responses just leave.
       const sending = send(next.value, abort, sink);
       if (sending !== undefined) await sending;
-      if (performance.now() < turnAt) continue;
+      if (unseen-- > 0) continue;
+      const now = performance.now();
+      unseen = now - seenAt < SLICE / GLANCE ? GLANCE : 0;
+      seenAt = now;
+      if (now < turnAt) continue;
       await nextTurn();
-      turnAt = performance.now() + SLICE;
+      seenAt = performance.now();
+      turnAt = seenAt + SLICE;
     }
   } finally {
     abort.offAbort(end);
