@@ -146,6 +146,15 @@ export class RawPeer {
     else this.#socket.write(bytes);
   }
 
+  /** Takes nothing that is sent to it, until `resume`. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   all(kind: number): readonly Heard[] {
     return this.heard.filter((frame) => frame.kind === kind);
   }

@@ -1,5 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LIMITS } from "../../../src/core/limits.ts";
+import { FRAME } from "../../../src/wire/frame.ts";
+import { until } from "../../support/mesh.ts";
+import { routedFrame } from "../hostile/raw-peer.ts";
+import { Target } from "../hostile/target.ts";
 import { LocalMesh, SOON, texts } from "./meshes.ts";
 
 let mesh: LocalMesh;
@@ -34,5 +39,28 @@ describe("a relay with transit.bytesPerSecond", () => {
     expect(took).toBeGreaterThan(2_400);
     expect(pings.length).toBeGreaterThan(5);
     expect(pings.toSorted((x, y) => x - y)[Math.floor(pings.length / 2)]).toBeLessThan(500);
+  });
+});
+
+describe("a relay whose neighbour takes nothing", () => {
+  it("reads no further what is for that one, holds little of it, serves others, and loses nothing", async () => {
+    const relay = await Target.start();
+    try {
+      const [greedy, deaf] = [await relay.neighbour(relay.tcp, "greedy"), await relay.neighbour(relay.tcp, "deaf")];
+      await relay.node.reachable("deaf", { timeout: SOON });
+      deaf.pause();
+      const count = 1_500;
+      const text = new Uint8Array(16_000);
+      for (let i = 0; i < count; i++) greedy.send(routedFrame(FRAME.message, "greedy", "deaf", text));
+      const waiting = (): Promise<number> => relay.metric("receptor_link_queue_bytes");
+      await until(async () => ((await waiting()) > LIMITS.linkQueueHigh ? true : undefined), SOON, "the link is full");
+      await relay.serves();
+      // What one read has brought is taken whole.
+      expect(await waiting()).toBeLessThan(2 * LIMITS.linkQueueHigh);
+      deaf.resume();
+      await until(() => (deaf.all(FRAME.message).length === count ? true : undefined), SOON, "all has come");
+    } finally {
+      await relay.close();
+    }
   });
 });
