@@ -4,7 +4,7 @@ import type { Instant } from "../core/instant.ts";
 import { type NodeHash, NodeHashMap } from "../core/node-hash.ts";
 import { writeMessageId } from "../wire/message-id.ts";
 import { MARK, NONE, ParkTable } from "./park-table.ts";
-import { isLive, type Page, ParkCursor, type Parked, type Queue, slotsOf } from "./parked.ts";
+import { expiryOf, isLive, type Page, ParkCursor, type Parked, type Queue, slotsOf } from "./parked.ts";
 
 /** What a node knows in memory of the messages that wait on its disk: by id, by destination in their order, and by when their time runs out. */
 export class ParkIndex {
@@ -73,11 +73,12 @@ export class ParkIndex {
     return queue;
   }
 
-  newPage(now: Instant, queue: Queue, sequence: number): Page {
+  newPage(since: Instant, queue: Queue, sequence: number): Page {
     const page: Page = {
       queue,
+      number: NONE,
       sequence,
-      since: now,
+      since,
       first: NONE,
       last: NONE,
       frames: 0,
@@ -87,24 +88,26 @@ export class ParkIndex {
       taken: [],
       filling: undefined,
     };
+    page.number = this.table.enlist(page);
     queue.pages.push(page);
     return page;
   }
 
-  insert(page: Page, bytes: Uint8Array, start: number, end: number, expiresAt: Instant, waits: boolean): number {
+  /** The time to live in its frame is what was left when the page was begun. */
+  insert(page: Page, bytes: Uint8Array, start: number, end: number, waits: boolean): number {
     const table = this.table;
-    const slot = table.add(page, bytes, start, end, waits);
+    const slot = table.add(page.number, bytes, start, end, waits);
     if (page.last === NONE) page.first = slot;
     else table.chain(page.last, slot);
     page.last = slot;
     page.frames++;
     page.bytes += end - start;
-    table.setExpiry(slot, expiresAt);
     if (!waits) return slot;
     page.live++;
     page.queue.live++;
     page.queue.bytes += end - start;
     this.#bytes += end - start;
+    const expiresAt = expiryOf(table, page, slot);
     if (expiresAt < (this.expiry.get(page) ?? Infinity)) this.expiry.set(page, expiresAt);
     return slot;
   }
@@ -122,6 +125,7 @@ export class ParkIndex {
   freeIfEmpty(page: Page): void {
     if (page.live > 0 || page.leaving || page.filling !== undefined || page.first === NONE) return;
     for (const slot of [...slotsOf(this.table, page)]) this.table.free(slot);
+    this.table.delist(page.number);
     page.first = NONE;
     page.last = NONE;
     this.expiry.delete(page);

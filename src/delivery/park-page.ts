@@ -15,6 +15,9 @@ export const PAGE_BYTES = 16_384;
 const PAGE_FRAMES = 1_024;
 /** Grows fourfold: twice is enough for a full page. */
 const SMALLEST = 1_280;
+const FULL = 16 * SMALLEST;
+/** Writers that are kept: pages are filled one after the other, one for each destination in a tick. */
+const SPARE = 16;
 
 /** One record while it is being filled: the age, then frames, one behind the other. */
 export class PageWriter {
@@ -43,11 +46,32 @@ export class PageWriter {
     this.#frames++;
   }
 
-  /** The record. */
+  /** The record; valid until the next page is begun here. */
   close(age: Millis): Uint8Array {
     const value = this.#bytes.subarray(0, this.#length);
     viewOf(value).setFloat64(0, age);
+    this.#length = ENVELOPE;
+    this.#frames = 0;
     return value;
+  }
+
+  /** Bytes of memory that it keeps. */
+  get room(): number {
+    return this.#bytes.length;
+  }
+}
+
+/** Writers that are used again: the memory of each that was not would lie about until the collector came for it. */
+export class PageWriters {
+  readonly #spare: PageWriter[] = [];
+
+  take(): PageWriter {
+    return this.#spare.pop() ?? new PageWriter();
+  }
+
+  /** To be called once its record has been copied. */
+  give(writer: PageWriter): void {
+    if (this.#spare.length < SPARE && writer.room <= FULL) this.#spare.push(writer);
   }
 }
 

@@ -2,14 +2,15 @@ import { MeshError } from "../core/errors.ts";
 import type { MessageId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import type { NodeHash, NodeHashMap } from "../core/node-hash.ts";
-import { FLAG, OFFSET, word } from "../wire/frame.ts";
+import { OFFSET, word } from "../wire/frame.ts";
 import { ParkIndex } from "./park-index.ts";
-import { goneName, NOTHING, PageWriter, readPage } from "./park-page.ts";
+import { goneName, NOTHING, PageWriters } from "./park-page.ts";
+import { type Release, releasePage } from "./park-release.ts";
 import { ParkRestore } from "./park-restore.ts";
 import { MARK, NONE } from "./park-table.ts";
-import { deletesOf, isLive, keyOf, type Page, ParkCursor, type Parked, type Queue, slotsOf } from "./parked.ts";
+import { deletesOf, expiryOf, isLive, keyOf, type Page, ParkCursor, type Parked, type Queue, slotsOf } from "./parked.ts";
 import type { DeliveryPort, ParkEvents, RecordOperation } from "./ports.ts";
-import { type Disk, viewOf } from "./stored-records.ts";
+import type { Disk } from "./stored-records.ts";
 
 export interface ParkLimits {
   readonly messages: number;
@@ -29,12 +30,6 @@ const GROUPS = 2;
 const RETRY: Millis = 1_000;
 
 /**
- * Called with each message that leaves, as a whole frame, its remaining time to live written into it; `undefined`: the disk has lost it. Both are
- * valid during the call.
- */
-export type Release = (parked: Parked, frame: Uint8Array | undefined) => void;
-
-/**
  * Messages that have no way onward, on disk by destination, oldest first. What comes for one destination in one tick shares a record, a page. A
  * message is taken out of the store before it is sent on: what a restart finds here was never sent.
  */
@@ -45,6 +40,7 @@ export class ParkQueue {
   readonly #limits: ParkLimits;
   readonly #index: ParkIndex;
   readonly #restored: ParkRestore;
+  readonly #writers = new PageWriters();
   #filling: Page[] = [];
   #ready = false;
   #retryAt: Instant | undefined;
@@ -125,9 +121,9 @@ export class ParkQueue {
     const full = this.#full(queue, end - start);
     if (full !== undefined) return full;
     const page = this.#pageFor(now, queue ?? this.#index.queue({ high, low }), end - start);
-    page.filling?.writer.push(bytes, start, end);
+    page.filling?.writer?.push(bytes, start, end);
     page.filling?.dones.push(done);
-    this.#index.insert(page, bytes, start, end, page.since + word(bytes, start + OFFSET.ttl), true);
+    this.#index.insert(page, bytes, start, end, true);
     return undefined;
   }
 
@@ -179,10 +175,10 @@ export class ParkQueue {
     const operations: RecordOperation[] = [];
     const dead: Parked[] = [];
     for (let page = this.#index.expiry.take(now); page !== undefined; page = this.#index.expiry.take(now)) {
-      this.#takeOut(page, (slot) => this.#index.table.expiresAt(slot) <= now, dead, operations);
+      this.#takeOut(page, (slot) => expiryOf(this.#index.table, page, slot) <= now, dead, operations);
       let next = Infinity;
       for (const slot of slotsOf(this.#index.table, page))
-        if (isLive(this.#index.table, page, slot)) next = Math.min(next, this.#index.table.expiresAt(slot));
+        if (isLive(this.#index.table, page, slot)) next = Math.min(next, expiryOf(this.#index.table, page, slot));
       if (next !== Infinity) this.#index.expiry.set(page, next);
     }
     this.#withdraw(operations);
@@ -201,14 +197,14 @@ export class ParkQueue {
 
   #pageFor(now: Instant, queue: Queue, size: number): Page {
     let page = queue.filling;
-    if (page?.filling?.writer.isFullFor(size) === true) {
+    if (page?.filling?.writer?.isFullFor(size) === true) {
       this.#write(page);
       page = undefined;
     }
     if (page !== undefined) return page;
     this.#disk.clock.use(now);
     page = this.#index.newPage(now, queue, this.#index.sequence++);
-    page.filling = { writer: new PageWriter(), dones: [], copies: [] };
+    page.filling = { writer: this.#writers.take(), dones: [], copies: [] };
     queue.filling = page;
     this.#filling.push(page);
     this.#port.markDirty();
@@ -217,10 +213,13 @@ export class ParkQueue {
 
   #write(page: Page): void {
     const { queue, filling } = page;
-    if (queue.filling !== page || filling === undefined) return;
+    const writer = filling?.writer;
+    if (queue.filling !== page || filling === undefined || writer === undefined) return;
     queue.filling = undefined;
-    const value = filling.writer.close(this.#disk.clock.age(page.since));
+    filling.writer = undefined;
+    const value = writer.close(this.#disk.clock.age(page.since));
     this.#port.records.write([{ type: "put", key: keyOf(page), value }], (error) => this.#written(page, error));
+    this.#writers.give(writer);
   }
 
   #written(page: Page, error: MeshError | undefined): void {
@@ -315,7 +314,11 @@ export class ParkQueue {
         // What was taken out meanwhile has left its name behind.
         const late = group.flatMap((page, i) => page.taken.slice(known[i]).map((place) => goneName(keyOf(page), place)));
         if (late.length > 0) this.#disk.deletions.delete(late);
-        for (const page of group) this.#release(page, found.get(keyOf(page)), release, clock());
+        const lost = (messages: number): void => this.#disk.events.onLost("parked", messages, "unreadable when there was a way onward");
+        for (const page of group) {
+          releasePage(this.#index, page, found.get(keyOf(page)), clock(), release, lost);
+          this.#stay(page);
+        }
         this.#drain(queue, release, clock);
       });
       this.#drain(queue, release, clock);
@@ -348,46 +351,6 @@ export class ParkQueue {
   #stay(page: Page): void {
     page.leaving = false;
     this.#index.freeIfEmpty(page);
-  }
-
-  #release(page: Page, stored: Uint8Array | undefined, release: Release, now: Instant): void {
-    const table = this.#index.table;
-    const parked = new ParkCursor(table, NONE);
-    const value = stored?.slice();
-    const starts = value === undefined ? undefined : this.#starts(page, value);
-    if (value === undefined || starts === undefined) {
-      if (page.live > 0) this.#disk.events.onLost("parked", page.live, "unreadable when there was a way onward");
-    }
-    let place = 0;
-    for (const slot of slotsOf(table, page)) {
-      const start = starts?.[place++];
-      if (!isLive(table, page, slot)) continue;
-      this.#index.drop(page, slot);
-      parked.slot = slot;
-      if (value === undefined || start === undefined) {
-        release(parked, undefined);
-        continue;
-      }
-      const frame = value.subarray(start, start + table.size(slot));
-      const view = viewOf(frame);
-      view.setUint32(OFFSET.ttl, Math.max(1, Math.floor(table.expiresAt(slot) - now)));
-      if (parked.custody) view.setUint8(OFFSET.flags, view.getUint8(OFFSET.flags) | FLAG.custody);
-      release(parked, frame);
-    }
-    this.#stay(page);
-  }
-
-  /** Where each frame begins in what was read; undefined where it is not what was written. */
-  #starts(page: Page, value: Uint8Array): number[] | undefined {
-    const starts: number[] = [];
-    if (readPage(value, (start) => void starts.push(start)) !== undefined || starts.length !== page.frames) return undefined;
-    let place = 0;
-    for (const slot of slotsOf(this.#index.table, page)) {
-      const start = starts[place++] as number;
-      if (!this.#index.table.is(slot, value, start + OFFSET.id) || this.#index.table.size(slot) !== word(value, start + OFFSET.length))
-        return undefined;
-    }
-    return starts;
   }
 
   #full(queue: Queue | undefined, size: number): MeshError | undefined {

@@ -68,14 +68,14 @@ export class ParkRestore {
     if (destination === undefined || strays || pageName(destination, sequence) !== name) return "for another node than its key says";
     const off = this.#disk.clock.since(ageOf(value), now);
     if (!Number.isFinite(off)) return "without the time of its parking";
-    const page = this.#index.newPage(now, this.#index.queue(destination), sequence);
+    const page = this.#index.newPage(now - off, this.#index.queue(destination), sequence);
     const twice: number[] = [];
     for (const start of starts) {
       // The store would not delete it before the message came to wait here again.
       const waits = this.#index.table.find(value, start + OFFSET.id) === NONE;
       const end = start + word(value, start + OFFSET.length);
       if (!waits) twice.push(page.frames);
-      const slot = this.#index.insert(page, value, start, end, now - off + word(value, start + OFFSET.ttl), waits);
+      const slot = this.#index.insert(page, value, start, end, waits);
       if (waits) this.#index.table.mark(slot, MARK.restored, true);
       const source = this.#index.table.source(slot);
       if (this.#sources.get(source.high, source.low) === undefined) this.#sources.set(source.high, source.low, source);

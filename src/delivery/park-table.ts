@@ -1,8 +1,9 @@
 import type { MessageId } from "../core/ids.ts";
-import type { Instant } from "../core/instant.ts";
+import type { Millis } from "../core/instant.ts";
 import type { NodeHash } from "../core/node-hash.ts";
 import { FLAG, OFFSET, word } from "../wire/frame.ts";
 import { readMessageId } from "../wire/message-id.ts";
+import { Numbered } from "./numbered.ts";
 
 /** No slot. */
 export const NONE = -1;
@@ -19,23 +20,31 @@ export const MARK = {
   restored: 8,
 } as const;
 
-const FIRST = 1_024;
-/** Words of one slot: the id in four, the source in two, the size, the next slot of the page. */
-const WORDS = 8;
-const [SOURCE, SIZE, NEXT] = [4, 6, 7];
+/**
+ * Slots of one piece of memory, 160 KiB, which is large enough to be taken from the system for itself. All in one piece would have to be moved to a larger one
+ * again and again, and glibc keeps up to twice the size of the largest that was freed so.
+ */
+const PIECE = 4_096;
+const SHIFT = 12;
+/** Places of the index at first. */
+const FIRST = 2_048;
+/** Words of one slot: the id in four, the source in two, marks and size in one, the time to live, the next slot of the page, the number of the page. */
+const WORDS = 10;
+const [SOURCE, SIZE, TTL, NEXT, PAGE] = [4, 6, 7, 8, 9];
+/** A frame is smaller; the marks stand above. */
+const SIZE_BITS = 24;
+const SIZE_MASK = 2 ** SIZE_BITS - 1;
 
 /**
- * What is known of each message that waits, in columns of numbers rather than as objects: 57 bytes a message, and nothing for the collector
+ * What is known of each message that waits, as rows of numbers rather than as objects: 48 bytes a message, and nothing for the collector
  * to walk over. Found by id through an index with open addressing.
  */
 export class ParkTable<Page> {
   /** Peers choose ids: without a seed they could choose such that meet in the index. */
   readonly #seed: () => number;
   #seeded: number | undefined;
-  #words = new Uint32Array(0);
-  #expiry = new Float64Array(0);
-  #marks = new Uint8Array(0);
-  #pages: (Page | undefined)[] = [];
+  #pieces: Uint32Array[] = [];
+  readonly #pages = new Numbered<Page>();
   /** Slot and one, by hash of the id; 0: empty. */
   #index = new Int32Array(0);
   #free = NONE;
@@ -52,41 +61,57 @@ export class ParkTable<Page> {
     return this.#messages;
   }
 
-  /** A slot for the message whose frame begins at `start`. `waits`: it is not here yet; otherwise it only takes a place in its page. */
-  add(page: Page, bytes: Uint8Array, start: number, end: number, waits: boolean): number {
+  /** Gives the page a number, by which its slots know it. */
+  enlist(page: Page): number {
+    return this.#pages.add(page);
+  }
+
+  /** To be called once its slots are free. */
+  delist(page: number): void {
+    this.#pages.remove(page);
+  }
+
+  /** Pages that have a number. */
+  get pages(): number {
+    return this.#pages.size;
+  }
+
+  /** A slot in the page of that number, for the message whose frame begins at `start`. `waits`: it is not here yet; otherwise it only takes a place in its page. */
+  add(page: number, bytes: Uint8Array, start: number, end: number, waits: boolean): number {
     const slot = this.#take();
-    const to = slot * WORDS;
-    const words = this.#words;
+    const words = this.#piece(slot);
+    const to = at(slot);
+    const marks = waits ? (((bytes[start + OFFSET.flags] as number) & FLAG.resent) === 0 ? 0 : MARK.resent) : MARK.gone;
     for (let i = 0; i < 4; i++) words[to + i] = word(bytes, start + OFFSET.id + 4 * i);
     words[to + SOURCE] = word(bytes, start + OFFSET.source);
     words[to + SOURCE + 1] = word(bytes, start + OFFSET.source + 4);
-    words[to + SIZE] = end - start;
+    words[to + SIZE] = (marks << SIZE_BITS) | (end - start);
+    words[to + TTL] = word(bytes, start + OFFSET.ttl);
     words[to + NEXT] = 0;
-    this.#marks[slot] = waits ? (((bytes[start + OFFSET.flags] as number) & FLAG.resent) === 0 ? 0 : MARK.resent) : MARK.gone;
-    this.#pages[slot] = page;
+    words[to + PAGE] = page + 1;
     if (!waits) return slot;
     this.#link(slot);
     this.#messages++;
     return slot;
   }
 
-  /** The slot of the message whose id is at `at` in `bytes`. */
-  find(bytes: Uint8Array, at: number): number {
+  /** The slot of the message whose id is at `place` in `bytes`. */
+  find(bytes: Uint8Array, place: number): number {
     if (this.#messages === 0) return NONE;
-    const [a, b, c, d] = [word(bytes, at), word(bytes, at + 4), word(bytes, at + 8), word(bytes, at + 12)];
+    const [a, b, c, d] = [word(bytes, place), word(bytes, place + 4), word(bytes, place + 8), word(bytes, place + 12)];
     const mask = this.#index.length - 1;
     for (let i = this.#hash(a, b, c, d) & mask; ; i = (i + 1) & mask) {
       const slot = (this.#index[i] as number) - 1;
       if (slot === NONE) return NONE;
-      const from = slot * WORDS;
-      const words = this.#words;
+      const from = at(slot);
+      const words = this.#piece(slot);
       if (words[from + 3] === d && words[from] === a && words[from + 1] === b && words[from + 2] === c) return slot;
     }
   }
 
-  /** Whether the id at `at` in `bytes` is that of the message in `slot`. */
-  is(slot: number, bytes: Uint8Array, at: number): boolean {
-    for (let i = 0; i < 4; i++) if (this.#words[slot * WORDS + i] !== word(bytes, at + 4 * i)) return false;
+  /** Whether the id at `place` in `bytes` is that of the message in `slot`. */
+  is(slot: number, bytes: Uint8Array, place: number): boolean {
+    for (let i = 0; i < 4; i++) if (this.#read(slot, i) !== word(bytes, place + 4 * i)) return false;
     return true;
   }
 
@@ -99,54 +124,50 @@ export class ParkTable<Page> {
 
   /** To be called when nobody needs the slot any more. */
   free(slot: number): void {
-    this.#pages[slot] = undefined;
-    this.#words[slot * WORDS + NEXT] = this.#free + 1;
+    this.#write(slot, PAGE, 0);
+    this.#write(slot, NEXT, this.#free + 1);
     this.#free = slot;
     if (--this.#taken === 0) this.#clear();
   }
 
   page(slot: number): Page | undefined {
-    return this.#pages[slot];
+    return slot === NONE || slot >= this.#used ? undefined : this.#pages.get(this.#read(slot, PAGE) - 1);
   }
 
   /** The slot behind this one in its page. */
   next(slot: number): number {
-    return (this.#words[slot * WORDS + NEXT] as number) - 1;
+    return this.#read(slot, NEXT) - 1;
   }
 
   chain(slot: number, next: number): void {
-    this.#words[slot * WORDS + NEXT] = next + 1;
+    this.#write(slot, NEXT, next + 1);
   }
 
   /** Bytes of the frame. */
   size(slot: number): number {
-    return this.#words[slot * WORDS + SIZE] as number;
+    return this.#read(slot, SIZE) & SIZE_MASK;
   }
 
   source(slot: number): NodeHash {
-    const at = slot * WORDS + SOURCE;
-    return { high: this.#words[at] as number, low: this.#words[at + 1] as number };
+    return { high: this.#read(slot, SOURCE), low: this.#read(slot, SOURCE + 1) };
   }
 
-  expiresAt(slot: number): Instant {
-    return this.#expiry[slot] as number;
-  }
-
-  setExpiry(slot: number, at: Instant): void {
-    this.#expiry[slot] = at;
+  /** What was left of its time to live when its page was begun. */
+  ttl(slot: number): Millis {
+    return this.#read(slot, TTL);
   }
 
   has(slot: number, mark: number): boolean {
-    return ((this.#marks[slot] as number) & mark) !== 0;
+    return ((this.#read(slot, SIZE) >>> SIZE_BITS) & mark) !== 0;
   }
 
   mark(slot: number, mark: number, on: boolean): void {
-    const marks = this.#marks[slot] as number;
-    this.#marks[slot] = on ? marks | mark : marks & ~mark;
+    const before = this.#read(slot, SIZE);
+    this.#write(slot, SIZE, on ? before | (mark << SIZE_BITS) : before & ~(mark << SIZE_BITS));
   }
 
   id(slot: number): MessageId {
-    for (let i = 0; i < 4; i++) ID.setUint32(4 * i, this.#words[slot * WORDS + i] as number);
+    for (let i = 0; i < 4; i++) ID.setUint32(4 * i, this.#read(slot, i));
     return readMessageId(ID_BYTES, 0);
   }
 
@@ -157,29 +178,36 @@ export class ParkTable<Page> {
       this.#free = this.next(slot);
       return slot;
     }
-    if (this.#used === this.#marks.length) this.#grow(Math.max(FIRST, this.#used * 2));
+    if (this.#used === this.#pieces.length * PIECE) this.#pieces.push(new Uint32Array(PIECE * WORDS));
+    if (this.#used * 2 >= this.#index.length) this.#grow(Math.max(FIRST, this.#index.length * 2));
     return this.#used++;
   }
 
-  #grow(slots: number): void {
-    this.#words = widened(new Uint32Array(slots * WORDS), this.#words);
-    this.#expiry = widened(new Float64Array(slots), this.#expiry);
-    this.#marks = widened(new Uint8Array(slots), this.#marks);
+  #grow(places: number): void {
     const before = this.#index;
-    this.#index = new Int32Array(slots * 2);
+    this.#index = new Int32Array(places);
     for (const entry of before) if (entry !== 0) this.#link(entry - 1);
   }
 
   /** A queue that was long once does not keep its memory. */
   #clear(): void {
-    if (this.#marks.length === FIRST) return;
-    this.#words = new Uint32Array(0);
-    this.#expiry = new Float64Array(0);
-    this.#marks = new Uint8Array(0);
+    if (this.#used <= PIECE) return;
+    this.#pieces = [];
     this.#index = new Int32Array(0);
-    this.#pages = [];
     this.#free = NONE;
     this.#used = 0;
+  }
+
+  #piece(slot: number): Uint32Array {
+    return this.#pieces[slot >>> SHIFT] as Uint32Array;
+  }
+
+  #read(slot: number, word: number): number {
+    return this.#piece(slot)[at(slot) + word] as number;
+  }
+
+  #write(slot: number, word: number, value: number): void {
+    this.#piece(slot)[at(slot) + word] = value;
   }
 
   #link(slot: number): void {
@@ -204,9 +232,9 @@ export class ParkTable<Page> {
   }
 
   #home(slot: number): number {
-    const at = slot * WORDS;
-    const words = this.#words;
-    return this.#hash(words[at] as number, words[at + 1] as number, words[at + 2] as number, words[at + 3] as number);
+    const from = at(slot);
+    const words = this.#piece(slot);
+    return this.#hash(words[from] as number, words[from + 1] as number, words[from + 2] as number, words[from + 3] as number);
   }
 
   #hash(a: number, b: number, c: number, d: number): number {
@@ -218,9 +246,9 @@ export class ParkTable<Page> {
 const ID_BYTES = new Uint8Array(16);
 const ID = new DataView(ID_BYTES.buffer);
 
-function widened<Column extends Uint32Array | Float64Array | Uint8Array>(column: Column, before: Column): Column {
-  column.set(before);
-  return column;
+/** Where a slot begins in its piece. */
+function at(slot: number): number {
+  return (slot & (PIECE - 1)) * WORDS;
 }
 
 /** Each bit of the result depends on each of `value` (the last steps of MurmurHash3). */

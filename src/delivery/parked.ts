@@ -27,8 +27,10 @@ type Done = (error: MeshError | undefined, parked: Parked, since: Instant) => vo
 /** Messages that share a record. */
 export interface Page {
   readonly queue: Queue;
+  /** By which its slots know it. */
+  number: number;
   readonly sequence: number;
-  /** When the first came. */
+  /** When the first came, also where that was in another life. */
   readonly since: Instant;
   /** Slots; each has the next. */
   first: number;
@@ -41,9 +43,9 @@ export interface Page {
   leaving: boolean;
   /** Places of messages that were taken out of its middle, which the store says with a record each. */
   taken: number[];
-  /** Until it is on the disk: what is to be written, who waits for each, and who brought other copies meanwhile. */
+  /** Until it is on the disk: what is to be written, until that is done, who waits for each, and who brought other copies meanwhile. */
   filling:
-    | { readonly writer: PageWriter; readonly dones: Done[]; readonly copies: { readonly slot: number; readonly done: Done }[] }
+    | { writer: PageWriter | undefined; readonly dones: Done[]; readonly copies: { readonly slot: number; readonly done: Done }[] }
     | undefined;
 }
 
@@ -92,7 +94,8 @@ export class ParkCursor implements Parked {
   }
 
   get expiresAt(): Instant {
-    return this.#table.expiresAt(this.slot);
+    const page = this.#table.page(this.slot);
+    return page === undefined ? -Infinity : expiryOf(this.#table, page, this.slot);
   }
 
   get custody(): boolean {
@@ -120,6 +123,11 @@ export function* slotsOf(table: ParkTable<Page>, page: Page): Generator<number> 
 /** Whether the message in this slot of the page waits. */
 export function isLive(table: ParkTable<Page>, page: Page, slot: number): boolean {
   return table.page(slot) === page && !table.has(slot, MARK.gone);
+}
+
+/** When the time of the message in this slot of the page runs out. */
+export function expiryOf(table: ParkTable<Page>, page: Page, slot: number): Instant {
+  return page.since + table.ttl(slot);
 }
 
 /** Under which a page is stored. */

@@ -8,7 +8,9 @@ import { readRange, readValue } from "./level-read.ts";
 import { countRecord, Mark, readCount, WRITES_KEY } from "./mark.ts";
 import { hasRoom } from "./room.ts";
 import { seal } from "./record.ts";
+import { RecordMemory } from "./record-memory.ts";
 import type { Entry, ScanRange, Store, StoreStats, WriteOperation } from "./store.ts";
+import { type SealedOperation, writeBatch } from "./write-batch.ts";
 
 export interface LevelStoreOptions {
   readonly log?: Log;
@@ -65,15 +67,13 @@ async function openMark(dir: string, database: Database, log: Log): Promise<Open
   return { file: Mark.open(dir), writes: Math.max(marked, stored), lost };
 }
 
-type SealedOperation =
-  | { readonly type: "put"; readonly key: string; readonly record: Uint8Array }
-  | { readonly type: "delete"; readonly key: string };
-
 /** A store in LevelDB: fsynced group commit, a checksum per record, and recovery from a full or lost disk by itself. */
 export class LevelStore implements Store {
   readonly #dir: string;
   readonly #options: Required<LevelStoreOptions>;
   readonly #group: GroupCommit<SealedOperation>;
+  readonly #memory = new RecordMemory();
+  readonly #take = (length: number): Uint8Array => this.#memory.take(length);
   readonly #reads = new Set<Promise<unknown>>();
   #database: Database | undefined;
   #mark: Mark | undefined;
@@ -97,7 +97,12 @@ export class LevelStore implements Store {
   constructor(dir: string, options: Required<LevelStoreOptions>, opened: Opened) {
     this.#dir = dir;
     this.#options = options;
-    this.#group = new GroupCommit((group) => this.#commit(group));
+    this.#group = new GroupCommit(async (group) => {
+      const error = await this.#commit(group);
+      for (const { operations } of group)
+        for (const operation of operations) if (operation.type === "put") this.#memory.give(operation.record);
+      return error;
+    });
     this.#adopt(opened);
   }
 
@@ -126,7 +131,7 @@ export class LevelStore implements Store {
       bytes += operation.key.length;
       if (operation.type === "delete") return operation;
       bytes += operation.value.length;
-      return { type: "put", key: operation.key, record: seal(operation.key, operation.value) };
+      return { type: "put", key: operation.key, record: seal(operation.key, operation.value, this.#take) };
     });
     this.#group.add({ operations: sealed, bytes, done });
   }
@@ -223,15 +228,8 @@ export class LevelStore implements Store {
       return this.#stateError();
     }
     try {
-      const batch = this.#database.batch();
-      for (const { operations } of group) {
-        for (const operation of operations) {
-          if (operation.type === "put") batch.put(operation.key, operation.record);
-          else batch.del(operation.key);
-        }
-      }
-      batch.put(WRITES_KEY, countRecord(this.#count + group.length));
-      await batch.write({ sync: true });
+      const count = { type: "put", key: WRITES_KEY, record: countRecord(this.#count + group.length) } as const;
+      await writeBatch(this.#database, [...group.flatMap(({ operations }) => operations), count]);
     } catch (error) {
       this.#errors += group.length;
       return this.#stopWriting(error);

@@ -2,9 +2,9 @@ import { crc32 } from "node:zlib";
 
 const CHECKSUM = 4;
 
-/** What is stored for `value` under `key`: a CRC-32 over key and value (big-endian), then the value. Copies `value`. */
-export function seal(key: string, value: Uint8Array): Uint8Array {
-  const record = new Uint8Array(CHECKSUM + value.length);
+/** What is stored for `value` under `key`: a CRC-32 over key and value (big-endian), then the value. Copies `value` into what `take` gives. */
+export function seal(key: string, value: Uint8Array, take: (length: number) => Uint8Array = allocate): Uint8Array {
+  const record = take(CHECKSUM + value.length);
   record.set(value, CHECKSUM);
   const sum = crc32(value, crc32(key));
   record[0] = sum >>> 24;
@@ -13,6 +13,8 @@ export function seal(key: string, value: Uint8Array): Uint8Array {
   record[3] = sum;
   return record;
 }
+
+const allocate = (length: number): Uint8Array => new Uint8Array(length);
 
 /** The value in `record`, sharing its memory; undefined where the checksum says that the key or the value is not what was written. */
 export function unseal(key: string, record: Uint8Array): Uint8Array | undefined {

@@ -108,7 +108,13 @@ class Bench {
       hasRoute: (_high, low) => this.routes.has(names.get(low) ?? ""),
       congested: () => this.congested,
       records: {
-        write: (operations, done) => void this.clock.after(this.writeDelay, () => this.store.write(operations, done)),
+        write: (operations, done) => {
+          // A store copies before it returns.
+          const copies = operations.map((operation) =>
+            operation.type === "put" ? { ...operation, value: operation.value.slice() } : operation,
+          );
+          void this.clock.after(this.writeDelay, () => this.store.write(copies, done));
+        },
         get: (key, done) => this.store.get(key, done),
         scan: (range, done) => this.store.scan(range, done),
       },

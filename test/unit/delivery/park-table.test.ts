@@ -18,19 +18,24 @@ describe("ParkTable", () => {
   it("finds what is in it, and nothing else, through growing, removing and taking slots again", () => {
     const table = new ParkTable<string>(() => 5);
     const slots = new Map<number, number>();
+    const pages = new Map<number, number>();
     const random = numbers();
     for (let step = 0; step < 20_000; step++) {
       const n = random() % 6_000;
       const slot = slots.get(n);
       expect(table.find(frameOf(n), OFFSET.id)).toBe(slot ?? NONE);
       if (slot === undefined) {
-        slots.set(n, table.add(`page ${n}`, frameOf(n), 0, ROUTED_HEADER, true));
+        const page = table.enlist(`page ${n}`);
+        pages.set(n, page);
+        slots.set(n, table.add(page, frameOf(n), 0, ROUTED_HEADER, true));
         continue;
       }
       expect(table.page(slot)).toBe(`page ${n}`);
       table.drop(slot);
       expect(table.has(slot, MARK.gone)).toBe(true);
       table.free(slot);
+      expect(table.page(slot)).toBeUndefined();
+      table.delist(pages.get(n) ?? NONE);
       slots.delete(n);
     }
     expect(table.messages).toBe(slots.size);
@@ -40,10 +45,11 @@ describe("ParkTable", () => {
 
   it("keeps a message that waits no more until its slot is freed, and no longer finds it", () => {
     const table = new ParkTable<string>(() => 5);
-    const slot = table.add("page", frameOf(1), 0, ROUTED_HEADER, true);
+    const page = table.enlist("page");
+    const slot = table.add(page, frameOf(1), 0, ROUTED_HEADER, true);
     table.drop(slot);
     expect(table.find(frameOf(1), OFFSET.id)).toBe(NONE);
-    const again = table.add("page", frameOf(1), 0, ROUTED_HEADER, true);
+    const again = table.add(page, frameOf(1), 0, ROUTED_HEADER, true);
     expect(again).not.toBe(slot);
     expect(table.find(frameOf(1), OFFSET.id)).toBe(again);
   });
