@@ -1,7 +1,8 @@
 import { concat } from "../core/bytes.ts";
 import { MeshError } from "../core/errors.ts";
 import { RecordReader, type Content, type ResponseRecord, type WorkEnd } from "../wire/record.ts";
-import { StreamedBody, WorkResponse } from "./response.ts";
+import { PayloadStream } from "../plugin/payload-stream.ts";
+import { WorkResponse } from "./response.ts";
 
 /** A value that the plugin yielded whole is gathered up to here; a larger one is handed over as a stream. */
 const GATHER = 64 * 1024 * 1024;
@@ -16,7 +17,7 @@ export interface ResponseHandlers {
 }
 
 type Open =
-  | { readonly type: "stream"; readonly body: StreamedBody }
+  | { readonly type: "stream"; readonly body: PayloadStream }
   | {
       readonly type: "gather";
       readonly content: Content;
@@ -93,7 +94,7 @@ export class ResponseReader {
       this.#open = { type: "gather", content: record.content, channel: record.channel, parts: [], size: 0 };
       return;
     }
-    const body = new StreamedBody((count) => this.#handlers.consumed(count));
+    const body = new PayloadStream((count) => this.#handlers.consumed(count));
     this.#open = { type: "stream", body };
     this.#handlers.onResponse(new WorkResponse(this.#serial, record.channel, record.content, body, size));
   }
@@ -109,7 +110,7 @@ export class ResponseReader {
     open.parts.push(payload);
     open.size += payload.length;
     if (open.size <= GATHER) return;
-    const body = new StreamedBody((count) => this.#handlers.consumed(count));
+    const body = new PayloadStream((count) => this.#handlers.consumed(count));
     this.#open = { type: "stream", body };
     this.#handlers.onResponse(new WorkResponse(this.#serial, open.channel, open.content, body, 0));
     for (const part of open.parts) body.add(part);

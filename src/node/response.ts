@@ -1,11 +1,9 @@
 import { Readable } from "node:stream";
-import { concat, EMPTY, fromUtf8Lossy } from "../core/bytes.ts";
+import { EMPTY, fromUtf8Lossy } from "../core/bytes.ts";
 import { MeshError } from "../core/errors.ts";
+import type { PayloadStream } from "../plugin/payload-stream.ts";
 import type { Content } from "../wire/record.ts";
 import type { Response } from "./api.ts";
-
-/** Called as the program takes bytes, so that more may come. */
-export type Consumed = (count: number) => void;
 
 /** One response of a work, as a program reads it. */
 export class WorkResponse implements Response {
@@ -15,9 +13,9 @@ export class WorkResponse implements Response {
   readonly size: number;
   readonly #content: Content;
   readonly #bytes: Uint8Array | undefined;
-  readonly #body: StreamedBody | undefined;
+  readonly #body: PayloadStream | undefined;
 
-  constructor(serial: number, channel: string | undefined, content: Content, body: Uint8Array | StreamedBody, size: number) {
+  constructor(serial: number, channel: string | undefined, content: Content, body: Uint8Array | PayloadStream, size: number) {
     this.serial = serial;
     this.size = size;
     this.channel = channel;
@@ -51,75 +49,13 @@ export class WorkResponse implements Response {
   }
 
   stream(): Readable {
-    return this.#body === undefined ? Readable.from([this.#bytes ?? EMPTY], { objectMode: false }) : this.#body.read();
+    if (this.#body === undefined) return Readable.from([this.#bytes ?? EMPTY], { objectMode: false });
+    if (this.#body.opened) throw new MeshError("INVALID_ARGUMENT", "this response is being read already");
+    return this.#body.readable;
   }
 
   /** The program has turned to the next response: what it did not take of this one is dropped. */
   abandon(): void {
-    this.#body?.abandon();
-  }
-}
-
-/** The payload of a response that arrives in pieces, held back to the pace of its reader. */
-export class StreamedBody {
-  readonly #consumed: Consumed;
-  readonly #waiting: Uint8Array[] = [];
-  #reader: Readable | undefined;
-  #end: "open" | "whole" | MeshError = "open";
-  #abandoned = false;
-
-  constructor(consumed: Consumed) {
-    this.#consumed = consumed;
-  }
-
-  add(bytes: Uint8Array): void {
-    if (this.#abandoned) return this.#consumed(bytes.length);
-    this.#waiting.push(bytes);
-    this.#push();
-  }
-
-  finish(error?: MeshError): void {
-    if (this.#end !== "open") return;
-    this.#end = error ?? "whole";
-    this.#push();
-  }
-
-  read(): Readable {
-    if (this.#reader !== undefined) throw new MeshError("INVALID_ARGUMENT", "this response is being read already");
-    this.#reader = new Readable({
-      highWaterMark: 64 * 1024,
-      read: () => {
-        this.#wanted = true;
-        this.#push();
-      },
-      destroy: (error, done) => {
-        this.abandon();
-        done(error);
-      },
-    });
-    return this.#reader;
-  }
-
-  abandon(): void {
-    if (this.#abandoned || (this.#reader !== undefined && !this.#reader.destroyed)) return;
-    this.#abandoned = true;
-    this.#consumed(concat(this.#waiting).length);
-    this.#waiting.length = 0;
-  }
-
-  #wanted = false;
-
-  #push(): void {
-    const reader = this.#reader;
-    if (reader === undefined || reader.destroyed) return;
-    while (this.#wanted) {
-      const bytes = this.#waiting.shift();
-      if (bytes === undefined) break;
-      this.#wanted = reader.push(bytes);
-      this.#consumed(bytes.length);
-    }
-    if (this.#waiting.length > 0 || this.#end === "open") return;
-    if (this.#end === "whole") reader.push(null);
-    else reader.destroy(this.#end);
+    if (this.#body?.opened === false) this.#body.close();
   }
 }

@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { Fifo } from "../core/fifo.ts";
 import { MeshError } from "../core/errors.ts";
 import type { ByteSource } from "./contract.ts";
 
@@ -18,52 +19,87 @@ export class InlineSource implements ByteSource {
   }
 }
 
-/** A payload that arrives in pieces, as a stream that holds its sender to the plugin's pace. */
+/** A payload that arrives in pieces, as a stream that holds its sender to its reader's pace. */
 export class PayloadStream {
-  readonly readable: Readable;
-  readonly #waiting: Uint8Array[] = [];
+  readonly #waiting = new Fifo<Uint8Array>();
   readonly #consumed: (count: number) => void;
+  #reader: Readable | undefined;
   #wanted = false;
-  #whole = false;
+  #end: "open" | "whole" | MeshError = "open";
+  #dropped = false;
 
+  /** `consumed`: so many bytes were read, or will not be. */
   constructor(consumed: (count: number) => void) {
     this.#consumed = consumed;
-    this.readable = new Readable({
-      // One piece at a time, and after \`read\` has returned: of two that wait a byte stream makes one, by copying both.
-      highWaterMark: 1,
-      read: () => {
-        this.#wanted = true;
-        if (this.#waiting.length > 0 || this.#whole) queueMicrotask(() => this.#push());
-      },
-    });
-    // An abort destroys the stream; a plugin that does not read it has no error to hear of.
-    this.readable.on("error", () => undefined);
+  }
+
+  /** Whether anybody has begun to read. */
+  get opened(): boolean {
+    return this.#reader !== undefined;
+  }
+
+  get readable(): Readable {
+    return (this.#reader ??= this.#open());
   }
 
   add(bytes: Uint8Array): void {
-    if (this.readable.destroyed) return this.#consumed(bytes.length);
+    if (this.#dropped) return this.#consumed(bytes.length);
     this.#waiting.push(bytes);
     this.#push();
   }
 
-  finish(): void {
-    this.#whole = true;
+  /** It is whole; or nothing more comes, for this reason. What waits is read first. The first call counts. */
+  finish(error?: MeshError): void {
+    if (this.#end !== "open") return;
+    this.#end = error ?? "whole";
     this.#push();
   }
 
-  /** The work is over. */
+  /** What was not read will not be; who reads is told so. */
   close(): void {
-    if (!this.readable.readableEnded) this.readable.destroy(new MeshError("CLOSED", "the work is over"));
-    for (const bytes of this.#waiting.splice(0)) this.#consumed(bytes.length);
+    this.#drop();
+    if (this.#reader?.readableEnded === false) this.#reader.destroy(gone());
+  }
+
+  #open(): Readable {
+    const reader = new Readable({
+      // One piece at a time, and after `read` has returned: of two that wait a byte stream makes one, by copying both.
+      highWaterMark: 1,
+      read: () => {
+        this.#wanted = true;
+        if (this.#waiting.size > 0 || this.#end !== "open") queueMicrotask(() => this.#push());
+      },
+      destroy: (error, done) => {
+        this.#drop();
+        done(error);
+      },
+    });
+    // It may fail when nobody reads it any more, and then there is nobody to tell.
+    reader.on("error", () => undefined);
+    return this.#dropped ? reader.destroy(gone()) : reader;
   }
 
   #push(): void {
+    const reader = this.#reader;
+    if (reader === undefined || this.#dropped) return;
     const bytes = this.#wanted ? this.#waiting.shift() : undefined;
     if (bytes !== undefined) {
       this.#wanted = false;
-      this.readable.push(bytes);
+      reader.push(bytes);
       this.#consumed(bytes.length);
     }
-    if (this.#whole && this.#waiting.length === 0 && !this.readable.destroyed) this.readable.push(null);
+    if (this.#waiting.size > 0 || this.#end === "open") return;
+    if (this.#end === "whole") reader.push(null);
+    // Not before it asks for more than it has: what it holds unread would go too.
+    else if (this.#wanted) reader.destroy(this.#end);
   }
+
+  #drop(): void {
+    this.#dropped = true;
+    for (let bytes = this.#waiting.shift(); bytes !== undefined; bytes = this.#waiting.shift()) this.#consumed(bytes.length);
+  }
+}
+
+function gone(): MeshError {
+  return new MeshError("CLOSED", "what was not read in time is gone: the work is over, or its next response was asked for");
 }
