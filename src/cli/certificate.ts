@@ -1,5 +1,5 @@
 import { EXIT } from "../core/errors.ts";
-import type { CertificateFacts } from "../node/membership.ts";
+import type { CertificateFacts } from "../node/membership/membership.ts";
 import { type Arguments, usage } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { escapeLine } from "./escape.ts";

@@ -4,7 +4,7 @@ import type { LogConfig, NodeConfig, TlsConfig, WebSocketConfig } from "../confi
 import type { MeshError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
 import type { MeshNode } from "../node/api.ts";
-import type * as membership from "../node/membership.ts";
+import type * as membership from "../node/membership/membership.ts";
 import type { Output } from "./output.ts";
 
 export interface ConnectOptions {

@@ -2,7 +2,7 @@ import { hostname, networkInterfaces } from "node:os";
 import { dirname } from "node:path";
 import type { NodeConfig } from "../config/node-config.ts";
 import { EXIT, MeshError } from "../core/errors.ts";
-import type { MadeToken } from "../node/membership.ts";
+import type { MadeToken } from "../node/membership/membership.ts";
 import { type Arguments, usage } from "./arguments.ts";
 import type { Context } from "./context.ts";
 import { escapeLine } from "./escape.ts";

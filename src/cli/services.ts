@@ -14,7 +14,7 @@ export const services: Services = {
   installPlugin: async (folder, spec, options) => (await import("../node/plugins.ts")).installPlugin(folder, spec, options),
   removePlugin: async (folder, name) => void (await (await import("../node/plugins.ts")).removePlugin(folder, name)),
   listInstalled: async (folder) => (await import("../node/plugins.ts")).listInstalled(folder),
-  membership: async () => await import("../node/membership.ts"),
+  membership: async () => await import("../node/membership/membership.ts"),
   probeListen,
   npmVersion: async () => (await promisify(execFile)("npm", ["--version"], { timeout: 10_000 })).stdout.trim(),
 };

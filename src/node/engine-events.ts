@@ -5,9 +5,9 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import type { MeshEvent } from "./api.ts";
 import type { Changes } from "./changes.ts";
 import type { Emitter } from "./emitter.ts";
-import type { Engine, EngineEvents } from "./engine.ts";
+import type { Engine, EngineEvents } from "./engine/engine.ts";
 import type { Node } from "./mesh-node.ts";
-import type { CrowdLog } from "./crowd-log.ts";
+import type { CrowdLog } from "./engine/crowd-log.ts";
 
 export interface EventSources {
   readonly log: Logger;

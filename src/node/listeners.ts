@@ -3,7 +3,7 @@ import type { Logger } from "../core/log.ts";
 import type { ResourceStack } from "../core/resources.ts";
 import type { Transports } from "../transports/index.ts";
 import { formatMeshUrl, isLoopback, type MeshUrl } from "../transports/url.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine } from "./engine/engine.ts";
 
 export interface ListenerOptions {
   /** Listeners beyond loopback are allowed without a certificate. */

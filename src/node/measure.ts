@@ -2,8 +2,8 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import { LevelStore } from "../storage/level-store.ts";
 import type { Store } from "../storage/store.ts";
 import { storeWarnings } from "./data-dir.ts";
-import type { Engine } from "./engine.ts";
-import type { Worker } from "./worker.ts";
+import type { Engine } from "./engine/engine.ts";
+import type { Worker } from "./working/worker.ts";
 
 /** Sets, before each reading of the metrics, what is cheaper to look up than to keep. */
 export function measure(

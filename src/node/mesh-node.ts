@@ -19,16 +19,16 @@ import type {
   TraceHop,
   Work,
 } from "./api.ts";
-import { AnyWork } from "./any-work.ts";
+import { AnyWork } from "./sending/any-work.ts";
 import type { Changes } from "./changes.ts";
 import type { Emitter } from "./emitter.ts";
-import type { Engine } from "./engine.ts";
-import { candidates, GroupWork, RecentTarget, type Target } from "./groups.ts";
-import { checkDirective, type Sender } from "./sender.ts";
-import type { SentWork } from "./sent-work.ts";
+import type { Engine } from "./engine/engine.ts";
+import { candidates, GroupWork, RecentTarget, type Target } from "./sending/groups.ts";
+import { checkDirective, type Sender } from "./sending/sender.ts";
+import type { SentWork } from "./sending/sent-work.ts";
 import { abortable, aborted, onAbort } from "./signals.ts";
 import { takeQueue, takeStatus } from "./status.ts";
-import type { Worker } from "./worker.ts";
+import type { Worker } from "./working/worker.ts";
 
 /** What the node is made of, and what closing it undoes. */
 export interface MeshNodeParts {

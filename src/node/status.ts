@@ -2,9 +2,9 @@ import type { NodeId } from "../core/ids.ts";
 import type { NodeHash } from "../core/node-hash.ts";
 import type { Parked } from "../delivery/parked.ts";
 import type { LinkStatus, NodeStatus, OwnPluginStatus, ParkedStatus, QueueEntry, Status, WorkStatus } from "./api.ts";
-import type { Engine } from "./engine.ts";
-import type { Sender } from "./sender.ts";
-import type { Worker } from "./worker.ts";
+import type { Engine } from "./engine/engine.ts";
+import type { Sender } from "./sending/sender.ts";
+import type { Worker } from "./working/worker.ts";
 
 export interface StatusSources {
   readonly engine: Engine;

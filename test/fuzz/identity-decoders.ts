@@ -17,7 +17,7 @@ import { decodeRenewalRequest, encodeRenewalRequest } from "../../src/identity/r
 import { readSigningKey } from "../../src/identity/signing-key.ts";
 import { createAuthority, createKey, createRequest, signNode } from "../../src/identity/x509.ts";
 import { Signatory } from "../../src/identity/signatory.ts";
-import { NodeSignatures } from "../../src/node/signatures.ts";
+import { NodeSignatures } from "../../src/node/membership/signatures.ts";
 import { judgeAdvertisement } from "../../src/routing/proof.ts";
 import { encodeAdvertisement } from "../../src/wire/advertisement.ts";
 import { checkAdvertisement } from "../../src/wire/advertisement-layout.ts";

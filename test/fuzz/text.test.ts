@@ -7,8 +7,8 @@ import { checkConfigFile, loadConfig } from "../../src/config/load.ts";
 import { resolveOptions } from "../../src/config/options.ts";
 import { isMeshError } from "../../src/core/errors.ts";
 import { isGroupName, isNodeId } from "../../src/core/ids.ts";
-import { parseTarget } from "../../src/node/groups.ts";
-import { checkDirective } from "../../src/node/sender.ts";
+import { parseTarget } from "../../src/node/sending/groups.ts";
+import { checkDirective } from "../../src/node/sending/sender.ts";
 import { formatMeshUrl, parseMeshUrl } from "../../src/transports/url.ts";
 import { onlyTyped } from "./support.ts";
 

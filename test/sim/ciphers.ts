@@ -1,5 +1,5 @@
 import type { NodeId } from "../../src/core/ids.ts";
-import type { SealingMeans } from "../../src/node/engine-options.ts";
+import type { SealingMeans } from "../../src/node/engine/engine-options.ts";
 import type { Ciphers, Doubt, Encapsulation, SealKey, SignedClaim } from "../../src/sealing/ports.ts";
 import { FLAG, OFFSET, ROUTED_HEADER, word } from "../../src/wire/frame.ts";
 import { clearUnbound, readSealedParts } from "../../src/wire/sealed.ts";

@@ -211,7 +211,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "S1: what comes unsealed in a node's own name it does not seal",
     edits: [
       {
-        file: "src/node/engine.ts",
+        file: "src/node/engine/engine.ts",
         find: "(here || !isSealed(bytes, start))) return this.#impostor(link);",
         put: "here) return this.#impostor(link);",
       },

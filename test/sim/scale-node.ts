@@ -1,6 +1,6 @@
 import { nodeId, type NodeId } from "../../src/core/ids.ts";
 import type { SlabPool } from "../../src/link/slab.ts";
-import { Engine, type EngineHandlers } from "../../src/node/engine.ts";
+import { Engine, type EngineHandlers } from "../../src/node/engine/engine.ts";
 import { MemoryStore } from "../../src/storage/memory-store.ts";
 import type { VirtualClock } from "./clock.ts";
 import type { ScaleNetwork } from "./scale-network.ts";

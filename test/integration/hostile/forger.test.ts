@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { MeshNode } from "receptor-mesh";
 import { nodeId } from "../../../src/core/ids.ts";
 import { createNode } from "../../../src/node/create.ts";
-import { revoke } from "../../../src/node/membership.ts";
+import { revoke } from "../../../src/node/membership/membership.ts";
 import { decodeAdvertisement, encodeAdvertisement } from "../../../src/wire/advertisement.ts";
 import { FRAME } from "../../../src/wire/frame.ts";
 import { decodeGoodbye } from "../../../src/wire/greeting.ts";

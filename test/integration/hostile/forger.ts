@@ -8,7 +8,7 @@ import { identityFiles } from "../../../src/identity/files.ts";
 import { openSealingKey } from "../../../src/identity/sealing-key.ts";
 import { readSigningKey } from "../../../src/identity/signing-key.ts";
 import { Signatory } from "../../../src/identity/signatory.ts";
-import { NodeSignatures } from "../../../src/node/signatures.ts";
+import { NodeSignatures } from "../../../src/node/membership/signatures.ts";
 import { Sealing } from "../../../src/sealing/sealing.ts";
 import { type Advertisement, decodeAdvertisement, encodeAdvertisement } from "../../../src/wire/advertisement.ts";
 import { isOf, readHead } from "../../../src/wire/advertisement-layout.ts";

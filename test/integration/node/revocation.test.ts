@@ -11,7 +11,7 @@ import { DenyList } from "../../../src/identity/deny-list.ts";
 import { identityFiles } from "../../../src/identity/files.ts";
 import { namesOf } from "../../../src/identity/certificate.ts";
 import { createNode, type CreateExtra } from "../../../src/node/create.ts";
-import { listRevoked, revoke } from "../../../src/node/membership.ts";
+import { listRevoked, revoke } from "../../../src/node/membership/membership.ts";
 import { encodeDenied } from "../../../src/wire/denied.ts";
 import { FRAME } from "../../../src/wire/frame.ts";
 import { encodeHello, encodeKeepalive } from "../../../src/wire/greeting.ts";

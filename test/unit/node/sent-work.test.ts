@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { concat, utf8 } from "../../../src/core/bytes.ts";
 import { MeshError } from "../../../src/core/errors.ts";
 import { messageId, nodeId } from "../../../src/core/ids.ts";
-import { SentWork } from "../../../src/node/sent-work.ts";
+import { SentWork } from "../../../src/node/sending/sent-work.ts";
 import { endRecord, recordHead } from "../../../src/wire/record.ts";
 
 const ID = messageId("00000000-0000-8000-8000-000000000001");

@@ -7,7 +7,7 @@ import { parseIdentityRule } from "../../../src/identity/rule.ts";
 import { Signatory, type SignatoryParts, type Signing } from "../../../src/identity/signatory.ts";
 import { isSignedWith, readSigningKey, signWith } from "../../../src/identity/signing-key.ts";
 import { createAuthority, createKey, createRequest, type KeyPair, signNode } from "../../../src/identity/x509.ts";
-import { NodeSignatures } from "../../../src/node/signatures.ts";
+import { NodeSignatures } from "../../../src/node/membership/signatures.ts";
 import { type Forgery, judgeAdvertisement } from "../../../src/routing/proof.ts";
 import { type Advertisement, encodeAdvertisement } from "../../../src/wire/advertisement.ts";
 import { checkAdvertisement } from "../../../src/wire/advertisement-layout.ts";

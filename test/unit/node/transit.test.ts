@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Transit } from "../../../src/node/transit.ts";
+import { Transit } from "../../../src/node/engine/transit.ts";
 
 class Neighbour {
   pauses = 0;

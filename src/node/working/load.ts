@@ -1,0 +1,36 @@
+import type { Engine } from "../engine/engine.ts";
+
+/** How often a node may tell the mesh how much work it has. */
+const PACE = 500;
+
+/** Advertises how much work there is here, at most twice a second: nobody routes by the last digit of it. */
+export class LoadReport {
+  readonly #engine: Engine;
+  #load = { running: 0, queued: 0 };
+  #said = { running: 0, queued: 0 };
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  set(running: number, queued: number): void {
+    this.#load = { running, queued };
+    if (this.#closed || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => this.#say(), PACE);
+    this.#timer.unref();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #say(): void {
+    this.#timer = undefined;
+    if (this.#load.running === this.#said.running && this.#load.queued === this.#said.queued) return;
+    this.#said = this.#load;
+    this.#engine.advertise({ load: this.#load });
+  }
+}
