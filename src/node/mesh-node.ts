@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { v4 } from "uuid";
 import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
 import { type MessageId, nodeId, type NodeId } from "../core/ids.ts";
 import { LIMITS } from "../core/limits.ts";
@@ -355,7 +355,7 @@ export class Node implements MeshNode {
         const ask = (wait: number): void => {
           if (engine.now() >= until)
             return reject(new MeshError("TIMEOUT", `${node} did not answer within ${timeout} ms`, { data: { node } }));
-          const id = randomUUID() as MessageId;
+          const id = v4() as MessageId;
           const sentAt = engine.now();
           asked.push(id);
           // One that met its hop limit elsewhere has not reached the node.
