@@ -91,7 +91,14 @@ async function compile(target) {
     console.error(`${result.output}Building ${target.name} failed.`);
     return result.code;
   }
-  const bundled = (await target.bundle?.()) ?? [];
+  let bundled = [];
+  try {
+    bundled = (await target.bundle?.()) ?? [];
+  } catch (error) {
+    rmSync(stampOf(target), { force: true });
+    console.error(`${error.message}\nBuilding ${target.name} failed.`);
+    return 1;
+  }
   const made = [...compiled, ...bundled.flatMap((path) => [path, `${path}.map`])];
   removeOrphans(target, made);
   if (target.folder === "." && existsSync(join(root, COMMAND))) chmodSync(join(root, COMMAND), 0o755);
