@@ -1,5 +1,6 @@
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant } from "../core/instant.ts";
+import { CounterMap } from "./counter-map.ts";
 import { counterOf, laneOf } from "./message-ids.ts";
 import type { Piece } from "./stream-sender.ts";
 
@@ -26,7 +27,7 @@ export interface Rested {
 /** The works of one lane, by their counters: where each lies. */
 interface Lane {
   readonly key: string;
-  readonly places: Map<number, number>;
+  readonly places: CounterMap;
   /** The greatest counter that came here: most that are asked for are new, and greater. */
   highest: number;
 }
@@ -179,7 +180,7 @@ export class Archive {
   }
 
   #openLane(id: MessageId): Lane {
-    const lane = { key: laneOf(id), places: new Map<number, number>(), highest: -1 };
+    const lane = { key: laneOf(id), places: new CounterMap(), highest: -1 };
     this.#lanes.set(lane.key, lane);
     this.#recent = lane;
     return lane;
