@@ -35,7 +35,7 @@ export interface DiscoveryOptions {
   readonly pluginDir: string;
   /** The folder that the node is started in; its dependencies are looked at. Undefined: they are not. */
   readonly cwd?: string;
-  /** Package names, package folders, or files that end in .js or .mjs; paths are relative to `cwd`. */
+  /** Package names, names that packages in the plugin folder give their plugins, package folders, or files that end in .js or .mjs; paths are relative to `cwd`. */
   readonly specs?: readonly string[];
 }
 
@@ -143,6 +143,20 @@ async function lookUp(spec: string, { cwd = process.cwd(), pluginDir }: Discover
     return { package: spec, version: "0.0.0", folder: undefined, entry: await realpath(path), says: undefined };
   }
   const folder = (await findPackage(spec, cwd)) ?? (await findPackage(spec, pluginDir));
-  if (folder === undefined) throw invalid(spec, "there is no such package; `receptor plugin add` installs one, a path begins with ./ or /");
-  return await readPluginPackage(folder);
+  if (folder !== undefined) return await readPluginPackage(folder);
+  const installed = await readable(pluginDir);
+  const named = installed.find(({ says }) => says === spec);
+  if (named !== undefined) return named;
+  const known = installed.length === 0 ? "none is installed" : `installed are ${installed.map((pack) => pack.package).join(", ")}`;
+  throw invalid(spec, `there is no such package, and ${known}; \`receptor plugin add\` installs one, a path begins with ./ or /`);
+}
+
+/** The packages of a plugin folder; those that cannot be read are told of elsewhere. */
+async function readable(pluginDir: string): Promise<PluginPackage[]> {
+  const packs: PluginPackage[] = [];
+  for (const name of await dependenciesOf(pluginDir, [])) {
+    const pack = await readPluginPackage(join(pluginDir, "node_modules", name)).catch(() => undefined);
+    if (pack !== undefined) packs.push(pack);
+  }
+  return packs;
 }

@@ -97,3 +97,11 @@ test("what is no plugin is not installed, and says why", async () => {
   expect(missing.code).not.toBe(0);
   expect(missing.stderr).toContain("nowhere.tgz");
 });
+
+test("a plugin that is not there is told of once, with what is; the node runs without it", async () => {
+  const { listening } = await mesh.start("lacking", ["--listen", "tcp://127.0.0.1:0", "--plugin", "nowhere"]);
+  const { warnings } = await mesh.status(listening[0] ?? "");
+  const told = "nowhere: there is no such package, and none is installed; `receptor plugin add` installs one, a path begins with ./ or /";
+  expect(warnings).toEqual([told]);
+  expect(mesh.log("lacking").filter(({ event }) => event === "plugin-left-out")).toMatchObject([{ error: told }]);
+});

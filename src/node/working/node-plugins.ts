@@ -43,6 +43,8 @@ export class NodePlugins {
   readonly #options: NodePluginsOptions;
   readonly #own: ReadonlyMap<string, OwnPlugin>;
   readonly #registry: PluginRegistry;
+  /** Of which the log has told. */
+  #problems: readonly string[] = [];
 
   private constructor(options: NodePluginsOptions) {
     this.#options = options;
@@ -103,7 +105,9 @@ export class NodePlugins {
       .map(({ name, version, actions }) => ({ name, version, actions: [...actions.keys()] }));
     this.#options.onChange(facts, advertised);
     const problems = this.#registry.problems.map(({ error }) => error.message);
-    for (const problem of problems) log.warn({ event: "plugin-left-out", error: problem }, "plugin left out");
+    for (const problem of problems)
+      if (!this.#problems.includes(problem)) log.warn({ event: "plugin-left-out", error: problem }, "plugin left out");
+    this.#problems = problems;
     this.#options.onProblems(problems);
     if (advertised.length > 0)
       log.info({ event: "plugins", plugins: advertised.map(({ name, version }) => `${name}@${version}`) }, "plugins");

@@ -70,6 +70,19 @@ describe("discoverPlugins", () => {
     expect(problems[0]?.error.message).toContain(message);
   });
 
+  it("takes an installed package by the name that its package.json gives its plugin, and says what is installed", async () => {
+    await using workshop = await Workshop.open();
+    await workshop.install("@some/plugin-greet", GREET, { receptor: { plugin: "./index.js", api: "^1", name: "greet" } });
+    const look = (spec: string) => discoverPlugins({ pluginDir: workshop.pluginDir, cwd: workshop.root, specs: [spec] });
+    const { found, problems } = await look("greet");
+    expect(found).toMatchObject([{ package: "@some/plugin-greet", origin: "spec", label: "greet" }]);
+    expect(problems).toEqual([]);
+    const other = await look("great");
+    expect(other.problems.map(({ error }) => error.message)).toEqual([
+      "great: there is no such package, and installed are @some/plugin-greet; `receptor plugin add` installs one, a path begins with ./ or /",
+    ]);
+  });
+
   it("takes a file as it is, and says what is not there", async () => {
     await using workshop = await Workshop.open();
     const file = await workshop.write("one.mjs", source("one"));
@@ -81,7 +94,7 @@ describe("discoverPlugins", () => {
     expect(found).toMatchObject([{ entry: file, package: "./one.mjs" }]);
     expect(problems.map(({ error }) => error.message)).toEqual([
       `./two.mjs: there is nothing at ${workshop.path("two.mjs")}`,
-      "three: there is no such package; `receptor plugin add` installs one, a path begins with ./ or /",
+      "three: there is no such package, and none is installed; `receptor plugin add` installs one, a path begins with ./ or /",
     ]);
   });
 
