@@ -4,7 +4,7 @@ import { HeapRoom } from "../../../src/cli/heap-room.ts";
 
 /** Garbage as payloads make it, at the pace of V8; prints how often the whole heap was collected. */
 const CHUNK = new Uint8Array(32 * 1024);
-const BURSTS = 300;
+const BURSTS = 1_500;
 const EACH = 64;
 
 let collected = 0;
