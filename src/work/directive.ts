@@ -1,5 +1,4 @@
 import { MeshError } from "../core/errors.ts";
-import { LIMITS } from "../core/limits.ts";
 
 const PLUGIN_NAME = /^[a-z0-9-]{1,64}$/;
 const ACTION_NAME = /^[A-Za-z0-9_-]{1,64}$/;
@@ -25,7 +24,7 @@ export function parseDirective(text: string): Directive {
   const colon = text.indexOf(":");
   const plugin = text.slice(0, colon);
   const action = text.slice(colon + 1);
-  if (text.length <= LIMITS.directive && colon > 0 && isPluginName(plugin) && isActionName(action)) return { plugin, action };
+  if (colon > 0 && isPluginName(plugin) && isActionName(action)) return { plugin, action };
   const shown = JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
   throw new MeshError("INVALID_ARGUMENT", `${shown} is no directive: it looks like plugin:action, for example echo:run`);
 }

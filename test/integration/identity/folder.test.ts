@@ -65,6 +65,14 @@ async function ask(by: Signer, { text, node = "alpha", groups = [], key }: Asked
 const newToken = async (changes: Partial<NewToken> = {}): Promise<string> =>
   (await createToken(hub, { ...OPEN, ...changes }, Date.now())).text;
 
+describe("encodeEnrolmentRequest", () => {
+  it("makes no request of more than 4 KiB, and says what to do", () => {
+    const groups = Array.from({ length: 64 }, (_, i) => `group-${i}-${"x".repeat(56)}`);
+    const asked = { token: "0".repeat(16), secret: new Uint8Array(20), node: alpha, groups, request: new Uint8Array(300) };
+    expect(() => encodeEnrolmentRequest(asked)).toThrow(/over the limit of 4096: name fewer groups/);
+  });
+});
+
 describe("foundMesh", () => {
   it("makes an authority, and a certificate of 90 days with one URI for the node", async () => {
     const identity = await readIdentity(hub);

@@ -11,7 +11,7 @@ import { decodeEnrolmentAnswer } from "../../../src/identity/enrolment.ts";
 import { identityFiles } from "../../../src/identity/files.ts";
 import { openSigner, readIdentity } from "../../../src/identity/folder.ts";
 import { beginRenewal, settleKey } from "../../../src/identity/renew.ts";
-import { encodeRenewalRequest } from "../../../src/identity/renewal.ts";
+import { decodeRenewalRequest, encodeRenewalRequest } from "../../../src/identity/renewal.ts";
 import type { Signer } from "../../../src/identity/signer.ts";
 import { createKey, createRequest } from "../../../src/identity/x509.ts";
 import { enrolled, found } from "../../support/members.ts";
@@ -122,6 +122,27 @@ describe("Signer.renew", () => {
     const by = await signer();
     const many = await Promise.allSettled(Array.from({ length: 60 }, () => by.renew(new Uint8Array(1))));
     expect(many.filter(({ status }) => status === "rejected").length).toBeGreaterThan(10);
+  });
+});
+
+describe("a request to renew", () => {
+  /** As many bytes of a new key's request that the whole is over the limit; all else is as it must be. */
+  const tooMuch = new Uint8Array(LIMITS.renewal);
+
+  it("of more than 8 KiB is not made", () => {
+    expect(() => encodeRenewalRequest({ certificate: certificateOf(alpha), request: tooMuch }, keyOf(alpha))).toThrow(
+      "over the limit of 8192",
+    );
+  });
+
+  it("of more than 8 KiB is not read, whoever has signed it", async () => {
+    const { question } = await beginRenewal(alpha, false);
+    const padded = Buffer.from(`${Buffer.from(question).toString()}${" ".repeat(LIMITS.renewal)}`);
+    const authority = new X509Certificate(readFileSync(identityFiles(hub).authority));
+    expect(decodeRenewalRequest(padded.subarray(0, LIMITS.renewal), authority).request.length).toBeGreaterThan(0);
+    expect(() => decodeRenewalRequest(padded.subarray(0, LIMITS.renewal + 1), authority)).toThrow(
+      expect.objectContaining({ code: "PROTOCOL_ERROR" }),
+    );
   });
 });
 

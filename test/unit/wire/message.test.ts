@@ -33,6 +33,12 @@ describe("readMessage", () => {
     expect(Object.isFrozen(read(message("a", "echo:run", { one: "1" })).headers)).toBe(true);
   });
 
+  it("refuses a directive of more than 256 characters", () => {
+    const long = (length: number): string => `echo:${"x".repeat(length - 5)}`;
+    expect(read(message("a", long(256))).directive).toHaveLength(256);
+    expect(() => read(message("a", long(257)))).toThrow(expect.objectContaining({ code: "PROTOCOL_ERROR" }));
+  });
+
   it("refuses again what it refused before", () => {
     const frame = message("a", "echo:run");
     frame[60] = 0xc1;
