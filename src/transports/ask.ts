@@ -5,6 +5,7 @@ import { concat } from "../core/bytes.ts";
 import { MeshError, toMeshError } from "../core/errors.ts";
 import type { Millis } from "../core/instant.ts";
 import { TIMES } from "../core/limits.ts";
+import { boundedSignal } from "./bounded-signal.ts";
 import { socketReady } from "./dial.ts";
 import { dialError } from "./errors.ts";
 import type { Asks } from "./tls-options.ts";
@@ -73,8 +74,8 @@ async function withSocket<T>(
   { protocol, signal, timeout = TIMES.connect }: AskOptions,
   use: (socket: TLSSocket) => Promise<T>,
 ): Promise<T> {
-  const bound = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
-  if (bound.aborted) throw new MeshError("ABORTED", `asking ${formatMeshUrl(url)} was aborted`, { cause: bound.reason });
+  if (signal.aborted) throw new MeshError("ABORTED", `asking ${formatMeshUrl(url)} was aborted`, { cause: signal.reason });
+  const { signal: bound, release } = boundedSignal(signal, timeout);
   const socket = connect({
     host: url.host,
     port: url.port,
@@ -96,6 +97,7 @@ async function withSocket<T>(
     if (bound.aborted) throw new MeshError("TIMEOUT", `no answer from ${formatMeshUrl(url)} within ${timeout / 1_000} s`, { cause: error });
     throw dialError(url, error);
   } finally {
+    release();
     bound.removeEventListener("abort", abort);
     socket.on("error", () => undefined).destroy();
   }

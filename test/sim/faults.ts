@@ -17,6 +17,9 @@ const WEIGHTS = {
 /** Of two clocks that jump so far at the most neither is too far from the other. */
 const AGREE = 0.54;
 
+/** How many of those that come up again find their disk full. */
+const FULL_AT_START = 0.1;
+
 type Fault = keyof typeof WEIGHTS;
 const TOTAL = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
 
@@ -119,9 +122,7 @@ export class Faults {
         return void clock.after(500 + random() * 20_000, () => node.thaw());
       case "fullDisk":
       case "badDisk":
-        tell(`the disk of ${node.id} ${fault === "fullDisk" ? "is full" : "fails"}`);
-        node.failDisk(fault === "fullDisk" ? "STORE_FULL" : "STORE_CORRUPT");
-        return void clock.after(random() * 8_000, () => node.failDisk(undefined));
+        return this.#failDisk(fault, node);
       default:
         return this.#between(fault, node);
     }
@@ -148,6 +149,13 @@ export class Faults {
     }
   }
 
+  #failDisk(fault: "fullDisk" | "badDisk", node: SimNode): void {
+    const { clock, random, tell } = this.#world;
+    tell(`the disk of ${node.id} ${fault === "fullDisk" ? "is full" : "fails"}`);
+    node.failDisk(fault === "fullDisk" ? "STORE_FULL" : "STORE_CORRUPT");
+    clock.after(random() * 8_000, () => node.failDisk(undefined));
+  }
+
   #crash(node: SimNode): void {
     const { random, tell } = this.#world;
     if (!node.up) return;
@@ -163,7 +171,10 @@ export class Faults {
     const jump = (random() - 0.5) * 7_200_000;
     if (random() < 0.2) node.wallOffset = (this.#world.clocksAgree ? 0 : node.wallOffset) + (this.#world.clocksAgree ? jump * AGREE : jump);
     clock.after(200 + random() * 8_000, () => {
-      if (!node.up && !this.#over) node.start();
+      if (node.up || this.#over) return;
+      // What it says without its new epoch on the disk, its next life would contradict.
+      if (random() < FULL_AT_START) this.#failDisk("fullDisk", node);
+      node.start();
     });
   }
 

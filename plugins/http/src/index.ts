@@ -14,16 +14,25 @@ export default {
     async *run(input, context) {
       const { options } = context;
       const asked = parseRequest(await input.text());
-      const timeout = Math.min(asked.timeout ?? options.timeout, options.timeout);
-      const signal = AbortSignal.any([context.signal, AbortSignal.timeout(timeout)]);
-      const { response, url } = await request(asked, options, signal);
-      const length = Number(response.headers.get("content-length") ?? 0);
-      if (asked.method !== "HEAD" && length > options.maxBytes) {
-        await response.body?.cancel();
-        throw tooLarge(url, options);
+      const stop = new AbortController();
+      const cancel = (): void => stop.abort(context.signal.reason);
+      context.signal.addEventListener("abort", cancel, { once: true });
+      // Not AbortSignal.any over AbortSignal.timeout: Node 20 collects the timeout, and the request would have none.
+      const over = (): void => stop.abort(new DOMException("the time is over", "TimeoutError"));
+      const timer = setTimeout(over, Math.min(asked.timeout ?? options.timeout, options.timeout));
+      try {
+        const { response, url } = await request(asked, options, stop.signal);
+        const length = Number(response.headers.get("content-length") ?? 0);
+        if (asked.method !== "HEAD" && length > options.maxBytes) {
+          await response.body?.cancel();
+          throw tooLarge(url, options);
+        }
+        yield { status: response.status, url: url.href, headers: headersOf(response) };
+        if (response.body !== null) yield Readable.from(bodyOf(response, url, options), { objectMode: false });
+      } finally {
+        clearTimeout(timer);
+        context.signal.removeEventListener("abort", cancel);
       }
-      yield { status: response.status, url: url.href, headers: headersOf(response) };
-      if (response.body !== null) yield Readable.from(bodyOf(response, url, options), { objectMode: false });
     },
   },
 } satisfies PluginDefinition<Options>;

@@ -1,4 +1,6 @@
 import { createServer, type Server } from "node:http";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import plugin from "../src/index.ts";
@@ -135,6 +137,17 @@ describe("http:run", () => {
   it("says when the time is over", async () => {
     await expect(run({ url: `${base}/hang`, timeout: 30 })).rejects.toMatchObject({ code: "TIMEOUT" });
     await expect(run({ url: `${base}/hang`, timeout: 60_000 }, { timeout: 30 })).rejects.toMatchObject({ code: "TIMEOUT" });
+  });
+
+  it("says so also where garbage was collected meanwhile", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect: unknown = runInNewContext("gc");
+    const ended = expect(run({ url: `${base}/hang`, timeout: 300 })).rejects.toMatchObject({ code: "TIMEOUT" });
+    for (let i = 0; i < 5; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      if (typeof collect === "function") collect();
+    }
+    await ended;
   });
 
   it("ends with the signal's reason when it is cancelled", async () => {

@@ -1,5 +1,6 @@
 import { MeshError, toMeshError } from "../../core/errors.ts";
 import type { Renewal } from "../../identity/renew.ts";
+import { boundedSignal } from "../../transports/bounded-signal.ts";
 import type { MeshNode, NodeStatus } from "../api.ts";
 
 /** What a node that signs advertises, and its members ask it for. */
@@ -49,11 +50,15 @@ function signersOf(node: MeshNode): readonly string[] {
 }
 
 async function ask(node: MeshNode, signer: string, question: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-  const bound = AbortSignal.any([signal, AbortSignal.timeout(ANSWER)]);
-  const work = await node.send(signer, `${RENEW.plugin}:${RENEW.action}`, question, { ttl: ANSWER, signal: bound });
-  let answer: Uint8Array | undefined;
-  for await (const response of work) answer ??= response.bytes();
-  await work.result({ signal: bound });
-  if (answer === undefined) throw new MeshError("PROTOCOL_ERROR", "it answered nothing");
-  return answer;
+  const { signal: bound, release } = boundedSignal(signal, ANSWER);
+  try {
+    const work = await node.send(signer, `${RENEW.plugin}:${RENEW.action}`, question, { ttl: ANSWER, signal: bound });
+    let answer: Uint8Array | undefined;
+    for await (const response of work) answer ??= response.bytes();
+    await work.result({ signal: bound });
+    if (answer === undefined) throw new MeshError("PROTOCOL_ERROR", "it answered nothing");
+    return answer;
+  } finally {
+    release();
+  }
 }
