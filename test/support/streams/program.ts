@@ -32,6 +32,12 @@ class Progress {
     while (this.#waiting[0] !== undefined && this.#waiting[0].bytes <= this.bytes) this.#waiting.shift()?.reached();
   }
 
+  /** Waits until so many bytes a second are not exceeded since the first; undefined: as fast as it goes. */
+  async keepTo(rate: number | undefined): Promise<void> {
+    const ahead = rate === undefined ? 0 : (this.bytes / rate) * 1_000 - (performance.now() - this.#began);
+    if (ahead >= 1) await wait(ahead);
+  }
+
   reach(bytes: number): Promise<void> {
     if (bytes <= this.bytes) return Promise.resolve();
     return new Promise((reached) => {
@@ -64,7 +70,7 @@ const handlers: Questions = {
         const part = left < PATTERN.length ? PATTERN.subarray(0, left) : PATTERN;
         progress.add(part);
         yield part;
-        if (rate !== undefined) await wait((part.length / rate) * 1000);
+        await progress.keepTo(rate);
       }
     }
     const work = await mesh().send(to, "echo:sink", payload());
@@ -82,7 +88,7 @@ const handlers: Questions = {
       for await (const part of response.stream()) {
         const piece = part as Buffer;
         progress.add(piece);
-        if (rate !== undefined) await wait((piece.length / rate) * 1000);
+        await progress.keepTo(rate);
       }
     }
     return progress.report();
