@@ -10,4 +10,5 @@ export type {
   Payload,
   PluginDefinition,
   PluginLog,
+  Responses,
 } from "./plugin/definition.ts";

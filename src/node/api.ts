@@ -78,6 +78,11 @@ export interface Work extends AsyncIterable<Response> {
   /** For `all:GROUP`, one work for each member; otherwise empty. */
   readonly members: readonly Work[];
   readonly input: Writable | undefined;
+  /**
+   * Calls `each` for every response; the next waits for the promise where it returns one. Faster than iterating where responses are many and
+   * small: those that came together are handed over together. Rejects with what `each` threw, ABORTED, and as `result` does.
+   */
+  forEach(each: (response: Response) => void | Promise<void>, options?: { readonly signal?: AbortSignal }): Promise<WorkResult>;
   events(): AsyncIterable<WorkEvent>;
   /** Asks the worker to stop; resolves when it ended. */
   cancel(): Promise<void>;

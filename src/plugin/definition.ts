@@ -61,7 +61,10 @@ export interface Context<Options = unknown> {
 export type ActionFunction<Options> = (
   input: Input,
   context: Context<Options>,
-) => AsyncIterable<Payload | ChannelResponse> | Promise<Payload | undefined | void>;
+) => Responses | Promise<Responses | Payload | undefined | void>;
+
+/** What gives the responses one by one. A plain generator is the fastest, for an action that waits for nothing between them. */
+export type Responses = AsyncIterable<Payload | ChannelResponse> | Generator<Payload | ChannelResponse, unknown>;
 
 export interface ActionDefinition<Options> {
   readonly run: ActionFunction<Options>;

@@ -47,9 +47,11 @@ export async function runAction(
     const produced: unknown = run(input, context);
     const steps = stepsOf(produced);
     if (steps !== undefined) return await drain(steps, abort, sink);
-    const value = (await produced) as Item | undefined;
+    const value: unknown = await produced;
     abort.throwIfAborted();
-    if (value !== undefined) await send(value, abort, sink);
+    const later = stepsOf(value);
+    if (later !== undefined) return await drain(later, abort, sink);
+    if (value !== undefined) await send(value as Item, abort, sink);
   } catch (error) {
     // What an action throws because it was told to stop says less than why it was.
     abort.throwIfAborted();
@@ -61,7 +63,7 @@ async function drain(iterator: Steps, abort: WorkAbort, sink: ResponseSink): Pro
   // An action that waits inside next() may be one that ends at return(); a generator does so when it comes to its next yield.
   let returned: Promise<unknown> | undefined;
   const end = (): void => {
-    returned ??= Promise.resolve(iterator.return?.()).catch(() => undefined);
+    returned ??= (async () => iterator.return?.())().catch(() => undefined);
   };
   abort.onAbort(end);
   let turnAt = performance.now() + SLICE;
@@ -70,7 +72,9 @@ async function drain(iterator: Steps, abort: WorkAbort, sink: ResponseSink): Pro
   let done = false;
   try {
     for (;;) {
-      const next = await iterator.next();
+      const step = iterator.next();
+      // A plain generator has its next value at once: a promise for each would take longer than to send it.
+      const next = "then" in step ? await step : step;
       done = next.done === true;
       abort.throwIfAborted();
       if (next.done === true) return;

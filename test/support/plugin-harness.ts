@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { afterAll } from "vitest";
-import type { ChannelResponse, Context, Input, Payload, PluginDefinition } from "receptor-mesh/plugin";
+import type { ChannelResponse, Context, Input, Payload, PluginDefinition, Responses } from "receptor-mesh/plugin";
 import { type TestPlugin, testPlugin } from "receptor-mesh/testing";
 
 export interface RunOptions {
@@ -67,13 +67,15 @@ export async function* runAction<Options>(
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     respond: (response, channel) => ({ payload: response, channel }),
   };
-  const result = call(inputOf(payload), context);
-  if (Symbol.asyncIterator in result) {
-    for await (const response of result) yield await receive(response);
-  } else {
-    const response = await result;
-    if (response !== undefined) yield await receive(response);
-  }
+  const result = await call(inputOf(payload), context);
+  if (result === undefined) return;
+  if (isResponses(result)) for await (const response of result) yield await receive(response);
+  else yield await receive(result);
+}
+
+function isResponses(result: Responses | Payload | void): result is Responses {
+  if (typeof result !== "object" || result === null || result instanceof Readable) return false;
+  return Symbol.asyncIterator in result || "next" in result;
 }
 
 async function receive(response: Payload | ChannelResponse): Promise<Received> {

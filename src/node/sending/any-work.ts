@@ -3,6 +3,7 @@ import { isMeshError, MeshError, toMeshError } from "../../core/errors.ts";
 import type { NodeId } from "../../core/ids.ts";
 import type { Response, Work, WorkEvent, WorkResult, WorkState } from "../api.ts";
 import { Emitter } from "../emitter.ts";
+import type { EachResponse } from "./response-loop.ts";
 import type { SentWork } from "./sent-work.ts";
 import { abortable } from "../signals.ts";
 
@@ -83,6 +84,10 @@ export class AnyWork implements Work {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Response> {
     yield* await this.#settled;
+  }
+
+  async forEach(each: EachResponse, options: { readonly signal?: AbortSignal } = {}): Promise<WorkResult> {
+    return await (await abortable(this.#settled, options.signal)).forEach(each, options);
   }
 
   async *events(): AsyncGenerator<WorkEvent> {

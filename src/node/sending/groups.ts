@@ -3,6 +3,8 @@ import { isGroupName, isNodeId, type NodeId } from "../../core/ids.ts";
 import type { Member } from "../../routing/types.ts";
 import type { Response, Work, WorkEvent, WorkResult, WorkState } from "../api.ts";
 import { Emitter } from "../emitter.ts";
+import { abortable } from "../signals.ts";
+import type { EachResponse } from "./response-loop.ts";
 
 export type Target = { readonly type: "node"; readonly node: NodeId } | GroupTarget;
 
@@ -83,6 +85,20 @@ export class GroupWork implements Work {
       else yield numbered(response, ++serial);
     }
     if (failures.length > 0) throw failures[0];
+  }
+
+  async forEach(each: EachResponse, { signal }: { readonly signal?: AbortSignal } = {}): Promise<WorkResult> {
+    const reading = this[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await abortable(reading.next(), signal);
+        if (next.done === true) return await this.result();
+        const busy = each(next.value);
+        if (busy !== undefined) await abortable(busy, signal);
+      }
+    } finally {
+      void reading.return(undefined);
+    }
   }
 
   async *events(): AsyncGenerator<WorkEvent> {

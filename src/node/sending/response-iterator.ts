@@ -15,8 +15,15 @@ export interface ResponseSource {
   wait(reader: ResponseWaiter): void;
 }
 
-/** A reader that waits. */
-export class ResponseWaiter {
+/** Somebody who waits for the next response. */
+export interface ResponseWaiter {
+  /** `false`: it takes nothing, so that the response is the next one's. */
+  give(response: WorkResponse): boolean;
+  /** Nothing more comes. */
+  end(): void;
+}
+
+class WaitingIterator implements ResponseWaiter {
   readonly reader: ResponseIterator;
   readonly #resolve: (result: IteratorResult<Response, undefined>) => void;
   readonly #reject: (error: unknown) => void;
@@ -27,7 +34,7 @@ export class ResponseWaiter {
     this.#reject = reject;
   }
 
-  /** `false`: it has stopped reading, and takes nothing. */
+  /** `false`: it has stopped reading. */
   give(response: WorkResponse): boolean {
     if (this.reader.over) {
       this.#resolve(DONE);
@@ -37,7 +44,6 @@ export class ResponseWaiter {
     return true;
   }
 
-  /** Nothing more comes. */
   end(): void {
     const error = this.reader.finish();
     if (error === undefined) this.#resolve(DONE);
@@ -75,7 +81,7 @@ export class ResponseIterator implements AsyncIterableIterator<Response> {
     }
     const response = source.take();
     if (response !== undefined) return Promise.resolve(this.turnTo(response));
-    if (!source.over) return new Promise((resolve, reject) => source.wait(new ResponseWaiter(this, resolve, reject)));
+    if (!source.over) return new Promise((resolve, reject) => source.wait(new WaitingIterator(this, resolve, reject)));
     const error = this.finish();
     return error === undefined ? Promise.resolve(DONE) : Promise.reject(error);
   }

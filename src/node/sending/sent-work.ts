@@ -9,6 +9,7 @@ import { Deferred } from "./deferred.ts";
 import { Emitter } from "../emitter.ts";
 import type { WorkResponse } from "./response.ts";
 import { ResponseIterator, type ResponseSource, type ResponseWaiter } from "./response-iterator.ts";
+import { type EachResponse, forEachResponse } from "./response-loop.ts";
 import { type ResponseHandlers, ResponseReader } from "./response-reader.ts";
 import { abortable } from "../signals.ts";
 
@@ -181,6 +182,11 @@ export class SentWork implements Work, ResponseHandlers, ResponseSource {
   /** Several readers share the responses: each goes to one of them. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Response> {
     return new ResponseIterator(this);
+  }
+
+  async forEach(each: EachResponse, { signal }: { readonly signal?: AbortSignal } = {}): Promise<WorkResult> {
+    await forEachResponse(this, each, signal);
+    return await this.result();
   }
 
   take(): WorkResponse | undefined {

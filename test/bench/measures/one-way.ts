@@ -5,6 +5,7 @@ import { startMesh } from "../stages/mesh.ts";
 import { startNats } from "../stages/nats.ts";
 import { startRaw } from "../stages/raw.ts";
 import { type Certificates, makeCertificates } from "../support/certificates.ts";
+import type { Child } from "../support/child.ts";
 import { HEADER } from "../support/frames.ts";
 
 const SIZE = 256;
@@ -16,8 +17,13 @@ export function oneWay(quick: boolean): Measure {
     { contender: "mesh", value: "rate", to: "NATS", least: 3 },
   ];
   return measure("one-way", "through one relay", quick, goals, async (stage, count) => {
-    const [first, second, third] = await Promise.all([raw(stage, "raw relay", count), mesh(stage, "tcp", count), nats(stage, count)]);
-    return [first, second, ...third];
+    const [first, second, third] = await Promise.all([raw(stage, "raw relay", count), startMesh(stage, "tcp"), nats(stage, count)]);
+    return [
+      first,
+      ends("mesh", second.controller, "oneWay", count),
+      ends("mesh, awaited", second.controller, "oneWayAwaited", count),
+      ...third,
+    ];
   });
 }
 
@@ -41,7 +47,7 @@ export function websocket(quick: boolean): Measure {
 type Start = (stage: Stage, count: number) => Promise<readonly Contender[]>;
 
 function measure(name: string, what: string, quick: boolean, goals: readonly Goal[], start: Start): Measure {
-  const count = quick ? 100_000 : 1_000_000;
+  const count = quick ? 100_000 : 3_000_000;
   return {
     name,
     what: `messages of ${SIZE} bytes, ${what}`,
@@ -67,7 +73,11 @@ async function raw(stage: Stage, name: string, count: number, certificates?: Cer
 
 async function mesh(stage: Stage, scheme: "tcp" | "tls" | "ws", count: number, certificates?: Certificates): Promise<Contender> {
   const { controller } = await startMesh(stage, scheme, certificates);
-  return { name: "mesh", run: async () => sample(await controller.ask<Received>("oneWay", { count, size: SIZE })) };
+  return ends("mesh", controller, "oneWay", count);
+}
+
+function ends(name: string, controller: Child, how: "oneWay" | "oneWayAwaited", count: number): Contender {
+  return { name, run: async () => sample(await controller.ask<Received>(how, { count, size: SIZE })) };
 }
 
 async function nats(stage: Stage, count: number): Promise<readonly Contender[]> {

@@ -3,10 +3,14 @@ export default {
   name: "bench",
   actions: {
     /** `{"count","size"}`: so many responses of so many bytes. */
-    async *flood(input) {
+    async flood(input) {
       const { count, size } = await input.json();
-      const message = Buffer.alloc(size, 7);
-      for (let i = 0; i < count; i++) yield message;
+      return messages(count, size);
+    },
+    /** The same, with a promise for each. */
+    async *floodAwaited(input) {
+      const { count, size } = await input.json();
+      yield* messages(count, size);
     },
     /** Reads its payload; how many bytes, and the milliseconds from the first to the last. */
     async sink(input) {
@@ -20,3 +24,8 @@ export default {
     },
   },
 };
+
+function* messages(count, size) {
+  const message = Buffer.alloc(size, 7);
+  for (let i = 0; i < count; i++) yield message;
+}

@@ -30,6 +30,16 @@ serve({
   oneWay: async ({ count, size }: { readonly count: number; readonly size: number }) => {
     const work = await ready().send("worker", "bench:flood", { count, size });
     let [messages, bytes, began] = [0, 0, 0];
+    await work.forEach((response) => {
+      if (messages++ === 0) began = performance.now();
+      bytes += response.bytes().length;
+    });
+    return { messages, bytes, milliseconds: performance.now() - began };
+  },
+  /** The same with a promise for each message at both ends. */
+  oneWayAwaited: async ({ count, size }: { readonly count: number; readonly size: number }) => {
+    const work = await ready().send("worker", "bench:floodAwaited", { count, size });
+    let [messages, bytes, began] = [0, 0, 0];
     for await (const response of work) {
       if (messages++ === 0) began = performance.now();
       bytes += response.bytes().length;

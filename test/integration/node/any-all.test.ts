@@ -114,6 +114,13 @@ describe("any:GROUP", () => {
     await failure(work.result(), "CLOSED");
   });
 
+  test("calls back with the responses of the member that took it, also where it is not chosen yet", async () => {
+    const seen: string[] = [];
+    const work = await controller.send("any:whos", "who:run", "", { waitFor: "sent" });
+    expect(await work.forEach((response) => void seen.push(response.text()))).toMatchObject({ state: "succeeded", responses: 1 });
+    expect(seen).toEqual(["near"]);
+  });
+
   test("tells its events, the member's", async () => {
     const work = await controller.send("any:whos", "who:run");
     const events: string[] = [];
@@ -145,6 +152,32 @@ describe("all:GROUP", () => {
     await failure(work.result(), "WORK_FAILED");
     expect(work.members.map(({ node, state }) => `${node} ${state}`).sort()).toEqual(["far failed", "near succeeded"]);
     expect(work.state).toBe("failed");
+  });
+
+  test("calls back with the responses of all, one at a time, and stops where the callback fails or a signal says so", async () => {
+    const seen: number[] = [];
+    let busy = 0;
+    const each = async ({ serial }: { readonly serial: number }): Promise<void> => {
+      expect(++busy).toBe(1);
+      await new Promise(setImmediate);
+      seen.push(serial);
+      busy--;
+    };
+    const work = await controller.send("all:whos", "who:run");
+    expect(await work.forEach(each)).toEqual({ state: "succeeded", responses: 2, exitCode: undefined });
+    expect(seen).toEqual([1, 2]);
+    await failure((await controller.send("all:whos", "who:near")).forEach(each), "WORK_FAILED");
+    const stuck = await controller.send("all:whos", "who:wait");
+    const abort = new AbortController();
+    await failure(
+      stuck.forEach(() => abort.abort(), { signal: abort.signal }),
+      "ABORTED",
+    );
+    await stuck.cancel();
+    const failing = (await controller.send("all:whos", "who:run")).forEach(() => {
+      throw new TypeError("enough");
+    });
+    await expect(failing).rejects.toThrow("enough");
   });
 
   test("streams the streamed responses of each whole", async () => {

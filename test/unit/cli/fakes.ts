@@ -224,6 +224,10 @@ export function fakeWork(facts: FakeWork): Work & { readonly cancels: () => numb
         yield fakeResponse(++serial, typeof response === "string" || response instanceof Uint8Array ? { payload: response } : response);
       await settle();
     },
+    async forEach(each) {
+      for await (const response of work) await each(response);
+      return await work.result();
+    },
     async cancel() {
       cancels++;
       stop();

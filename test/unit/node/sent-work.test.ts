@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { concat, utf8 } from "../../../src/core/bytes.ts";
 import { MeshError } from "../../../src/core/errors.ts";
 import { messageId, nodeId } from "../../../src/core/ids.ts";
+import type { Response } from "../../../src/node/api.ts";
 import { SentWork } from "../../../src/node/sending/sent-work.ts";
 import { endRecord, recordHead } from "../../../src/wire/record.ts";
 
@@ -69,3 +70,88 @@ describe("SentWork: reading its responses", () => {
     await expect(work.accepted()).resolves.toBe(work);
   });
 });
+
+describe("SentWork.forEach", () => {
+  const text = (response: Response): string => response.text();
+
+  it("hands over what has come and what comes, and resolves as the work ended", async () => {
+    const { work, read } = sent();
+    const had: string[] = [];
+    work.onBytes(response("a"));
+    const all = work.forEach((one) => void had.push(text(one)));
+    work.onBytes(concat([response("b"), response("c")]));
+    await Promise.resolve();
+    work.onBytes(end(3));
+    expect(await all).toEqual({ state: "succeeded", responses: 3, exitCode: undefined });
+    expect(had).toEqual(["a", "b", "c"]);
+    expect(read()).toBe(3 * response("a").length + end(3).length);
+  });
+
+  it("waits for the promise that it is given before the next one", async () => {
+    const { work, read } = sent();
+    const had: string[] = [];
+    let go = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    work.onBytes(concat([response("a"), response("b"), end(2)]));
+    const all = work.forEach((one) => {
+      had.push(text(one));
+      return gate;
+    });
+    await new Promise(setImmediate);
+    expect(had).toEqual(["a"]);
+    expect(read()).toBe(end(2).length);
+    go();
+    await all;
+    expect(had).toEqual(["a", "b"]);
+  });
+
+  it("rejects with what was thrown, and leaves the rest to others", async () => {
+    const { work } = sent();
+    work.onBytes(concat([response("a"), response("b")]));
+    await expect(work.forEach(() => fail("enough"))).rejects.toThrow("enough");
+    expect(((await work[Symbol.asyncIterator]().next()).value as Response).text()).toBe("b");
+  });
+
+  it("rejects with the work's failure", async () => {
+    const { work } = sent();
+    const all = work.forEach(() => undefined);
+    work.onFailed(new MeshError("EXPIRED", "too late"));
+    await expect(all).rejects.toThrow("too late");
+  });
+
+  it("rejects with ABORTED before, between, while it waits for more and while its program works", async () => {
+    const cases = [
+      (work: SentWork, signal: AbortSignal) => work.forEach(() => undefined, { signal }),
+      (work: SentWork, signal: AbortSignal) => work.forEach(() => new Promise(() => undefined), { signal }),
+    ];
+    for (const read of cases) {
+      const { work } = sent();
+      const stop = new AbortController();
+      work.onBytes(response("a"));
+      const all = read(work, stop.signal);
+      await new Promise(setImmediate);
+      stop.abort();
+      await expect(all).rejects.toMatchObject({ code: "ABORTED" });
+      await expect(read(work, stop.signal)).rejects.toMatchObject({ code: "ABORTED" });
+    }
+    const { work } = sent();
+    const stop = new AbortController();
+    let had = 0;
+    work.onBytes(concat([response("a"), response("b")]));
+    const all = work.forEach(
+      () => {
+        had++;
+        stop.abort();
+      },
+      { signal: stop.signal },
+    );
+    await expect(all).rejects.toMatchObject({ code: "ABORTED" });
+    expect(had).toBe(1);
+  });
+});
+
+function fail(message: string): never {
+  throw new Error(message);
+}

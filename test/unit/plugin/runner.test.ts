@@ -40,6 +40,23 @@ describe("runAction", () => {
       },
       ["json: 1", "json: 2"],
     ],
+    [
+      "a promise of a plain generator",
+      async () =>
+        (function* () {
+          yield 1;
+          yield "two";
+        })(),
+      ["json: 1", "text: two"],
+    ],
+    [
+      "a promise of a generator",
+      async () =>
+        (async function* () {
+          yield 1;
+        })(),
+      ["json: 1"],
+    ],
   ])("takes %s", async (_, action, expected) => {
     const sink = new SlowSink();
     expect(await start(action, sink).outcome).toEqual({});
@@ -235,6 +252,35 @@ describe("runAction, abort", () => {
     release();
     expect((await run.outcome).error?.code).toBe("CANCELLED");
     expect(sink.taken).toEqual([]);
+  });
+
+  it("ends an endless plain generator, which had its pauses, and runs its finally", async () => {
+    let cleaned = false;
+    const sink = new SlowSink();
+    const run = start(function* () {
+      try {
+        for (;;) yield "x";
+      } finally {
+        cleaned = true;
+      }
+    }, sink);
+    await turn();
+    run.abort();
+    expect((await run.outcome).error?.code).toBe("CANCELLED");
+    expect(cleaned).toBe(true);
+    expect(sink.taken.length).toBeGreaterThan(1);
+  });
+
+  it("pulls nothing from a plain generator while there is no room", async () => {
+    const sink = new SlowSink(2);
+    const run = start(function* () {
+      for (let i = 0; i < 4; i++) yield i;
+    }, sink);
+    await expect.poll(() => sink.isWaitedFor).toBe(true);
+    expect(sink.taken).toEqual(["json: 0", "json: 1"]);
+    sink.take(10);
+    expect(await run.outcome).toEqual({});
+    expect([sink.taken.length, sink.overrun]).toEqual([4, 0]);
   });
 
   it("does not wait for room in the sink of an aborted work", async () => {
