@@ -6,7 +6,7 @@ import type { NodeHash } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { FLAG, FRAME } from "../wire/frame.ts";
 import { encodeError, encodeReceipt, type Receipt } from "../wire/outcome.ts";
-import { runningRecord } from "../wire/record.ts";
+import { RECORD_HEADER, runningRecord } from "../wire/record.ts";
 import { type Conversation, RESEND } from "./destination-conversation.ts";
 import type { Frames } from "./frames.ts";
 import type { DeliveryPort } from "./ports.ts";
@@ -46,22 +46,24 @@ export class Answering {
   /** `isNew`: another response begins. `false`: wait until its reader has taken some. */
   write(conversation: Conversation, head: Uint8Array, payload: Uint8Array | undefined, isNew: boolean): boolean {
     if (isNew) conversation.responses++;
-    const parts = payload === undefined ? [head] : [head, payload];
-    if (conversation.runningDue) parts.unshift(runningRecord());
-    conversation.runningDue = false;
-    conversation.down.write(parts, isNew ? conversation.responses : undefined);
+    const { down, peer } = conversation;
+    if (conversation.runningDue) {
+      conversation.runningDue = false;
+      down.reserve(RECORD_HEADER + head.length + (payload?.length ?? 0));
+      down.write(runningRecord(), undefined, conversation.responses);
+    }
+    down.write(head, payload, isNew ? conversation.responses : undefined);
     this.mark(conversation);
     // Its reader has something to do while more is made.
-    const { peer, down } = conversation;
     if (down.chunkReady && this.#port.hasRoute(peer.high, peer.low)) this.#sendChunks(conversation);
-    conversation.blocked = !conversation.down.writable;
+    conversation.blocked = !down.writable;
     return !conversation.blocked;
   }
 
   /** The last record. All is said, so it leaves at once: its reader has something to do while the next work runs. */
   end(now: Instant, conversation: Conversation, record: Uint8Array): void {
     this.#sayRunning(conversation);
-    conversation.down.write([record], conversation.responses + 1);
+    conversation.down.write(record, undefined, conversation.responses + 1);
     conversation.down.end();
     this.#pump(now, conversation);
     this.#port.markDirty();
@@ -170,7 +172,7 @@ export class Answering {
   #sayRunning(conversation: Conversation): void {
     if (!conversation.runningDue) return;
     conversation.runningDue = false;
-    conversation.down.write([runningRecord()], conversation.responses + 1);
+    conversation.down.write(runningRecord(), undefined, conversation.responses + 1);
   }
 
   #sayRefused(conversation: Conversation): void {

@@ -43,7 +43,7 @@ export class Following {
   writeInput(id: MessageId, bytes: Uint8Array): boolean {
     const conversation = this.#rooms.live.get(id);
     if (conversation?.up === undefined) return true;
-    conversation.up.write([bytes]);
+    conversation.up.write(bytes);
     this.#pump.written(conversation);
     conversation.inputBlocked = !conversation.up.writable;
     return !conversation.inputBlocked;

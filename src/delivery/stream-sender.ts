@@ -1,3 +1,4 @@
+import { EMPTY } from "../core/bytes.ts";
 import { LIMITS } from "../core/limits.ts";
 
 /** Most streams fit their first segment, which has room for the end behind the first response; what is longer grows fourfold with each. */
@@ -143,26 +144,31 @@ export class StreamSender {
   /** Bytes that had to be sent more than once so far. */
   resent = 0;
 
-  /** Copies `parts` as one record; `serial` names it for a later `rewind`. */
-  write(parts: readonly Uint8Array[], serial?: number): void {
-    let marked = serial === undefined;
-    let left = 0;
-    for (const part of parts) left += part.length;
-    for (const part of parts) {
-      for (let at = 0; at < part.length; ) {
-        const segment = this.#tail(left);
-        if (!marked) {
-          segment.serial ??= serial;
-          if (segment.serial === serial) segment.serialOffset = this.#end;
-          marked = true;
-        }
-        const count = Math.min(part.length - at, segment.size - segment.length);
-        copy(part, at, count, segment.bytes, segment.start + segment.length);
-        segment.length += count;
-        left -= count;
-        this.#end += count;
-        at += count;
-      }
+  /** So many bytes are written next: they lie in one segment, where they are the first. */
+  reserve(count: number): void {
+    if (this.#segments.length === 0) this.#tail(count);
+  }
+
+  /** Copies a record, or its `head` and its `body`; `serial` names it for a later `rewind`. */
+  write(head: Uint8Array, body = EMPTY, serial?: number): void {
+    if (serial !== undefined) {
+      const segment = this.#tail(head.length + body.length);
+      segment.serial ??= serial;
+      if (segment.serial === serial) segment.serialOffset = this.#end;
+    }
+    this.#copy(head, body.length);
+    this.#copy(body, 0);
+  }
+
+  /** `after`: bytes that follow these. */
+  #copy(part: Uint8Array, after: number): void {
+    for (let at = 0; at < part.length; ) {
+      const segment = this.#tail(part.length - at + after);
+      const count = Math.min(part.length - at, segment.size - segment.length);
+      copy(part, at, count, segment.bytes, segment.start + segment.length);
+      segment.length += count;
+      this.#end += count;
+      at += count;
     }
   }
 
@@ -196,7 +202,7 @@ export class StreamSender {
     }
     if (this.#ended && !this.#finSent && this.#sent === this.#end) {
       this.#finSent = true;
-      return { offset: this.#sent, bytes: EMPTY_BYTES, from: 0, to: 0, fin: true };
+      return { offset: this.#sent, bytes: EMPTY, from: 0, to: 0, fin: true };
     }
     return undefined;
   }
@@ -307,8 +313,6 @@ export class StreamSender {
     for (const segment of dropped) if (segment.size === LIMITS.chunk && spare.length < SPARE) spare.push(segment);
   }
 }
-
-const EMPTY_BYTES = new Uint8Array(0);
 
 /** Headers are a few bytes, which a loop copies sooner than a call does. */
 function copy(from: Uint8Array, at: number, count: number, to: Uint8Array, start: number): void {

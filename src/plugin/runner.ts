@@ -100,9 +100,12 @@ async function drain(iterator: Steps, abort: WorkAbort, sink: ResponseSink): Pro
 
 /** Undefined: it has left. */
 function send(response: Item, abort: WorkAbort, sink: ResponseSink): Promise<void> | undefined {
+  // Bytes are what a plugin yields by the hundred thousand.
+  if (response instanceof Uint8Array) return sink.respond("bytes", response, undefined) ? undefined : readyOrAborted(sink, abort);
   if (response instanceof Encoded) return sendEncoded(response, abort, sink);
-  const channel = isChannelResponse(response) ? response.channel : undefined;
-  const payload = isChannelResponse(response) ? response.payload : response;
+  const isNamed = isChannelResponse(response);
+  const channel = isNamed ? response.channel : undefined;
+  const payload = isNamed ? response.payload : response;
   if (payload instanceof Readable) return sendStream(payload, undefined, channel, abort, sink);
   const room =
     typeof payload === "string"

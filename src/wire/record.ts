@@ -37,13 +37,18 @@ const WHOLE = 8;
 /** u8 type, u8 content and channel flag, u16 reserved, u32 length of what follows. */
 export const RECORD_HEADER = 8;
 
-export function writeRecordHeader(view: DataView, at: number, type: keyof typeof TYPE, flags: number, length: number): void {
-  view.setUint32(at, ((TYPE[type] << 24) | (flags << 16)) >>> 0);
-  view.setUint32(at + 4, length);
+function writeRecordHeader(bytes: Uint8Array, type: keyof typeof TYPE, flags: number, length: number): void {
+  bytes[0] = TYPE[type];
+  bytes[1] = flags;
+  bytes[2] = 0;
+  bytes[3] = 0;
+  bytes[4] = length >>> 24;
+  bytes[5] = length >>> 16;
+  bytes[6] = length >>> 8;
+  bytes[7] = length;
 }
 
 const BARE_HEAD = new Uint8Array(RECORD_HEADER);
-const BARE_VIEW = new DataView(BARE_HEAD.buffer);
 
 /** Header and, if there is a channel, its name; the payload is to follow. What is returned is valid until the next call: it is written at once. */
 export function recordHead(
@@ -54,18 +59,12 @@ export function recordHead(
   whole = false,
 ): Uint8Array {
   if (channel === undefined) {
-    writeRecordHeader(BARE_VIEW, 0, type, CONTENT.indexOf(content) | (whole ? WHOLE : 0), length);
+    writeRecordHeader(BARE_HEAD, type, flagOf(content) | (whole ? WHOLE : 0), length);
     return BARE_HEAD;
   }
   const label = concat([Uint8Array.of(channel.length), utf8(channel)]);
   const head = new Uint8Array(RECORD_HEADER + label.length);
-  writeRecordHeader(
-    new DataView(head.buffer),
-    0,
-    type,
-    CONTENT.indexOf(content) | HAS_CHANNEL | (whole ? WHOLE : 0),
-    label.length + length,
-  );
+  writeRecordHeader(head, type, flagOf(content) | HAS_CHANNEL | (whole ? WHOLE : 0), label.length + length);
   head.set(label, RECORD_HEADER);
   return head;
 }
@@ -101,7 +100,7 @@ function layEnd(end: WorkEnd): Uint8Array {
 
 function bare(type: "finish" | "running" | "end", body: Uint8Array): Uint8Array {
   const record = new Uint8Array(RECORD_HEADER + body.length);
-  writeRecordHeader(new DataView(record.buffer), 0, type, 0, body.length);
+  writeRecordHeader(record, type, 0, body.length);
   record.set(body, RECORD_HEADER);
   return record;
 }
@@ -180,6 +179,10 @@ function readRecord(data: Uint8Array, start: number, end: number): ResponseRecor
     default:
       return undefined;
   }
+}
+
+function flagOf(content: Content): number {
+  return content === "bytes" ? 0 : content === "text" ? 1 : 2;
 }
 
 function contentOf(flags: number): Content {

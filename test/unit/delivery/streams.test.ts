@@ -41,7 +41,7 @@ describe("StreamSender and StreamReceiver", () => {
     const nursery = new Nursery();
     const senders = [1, 2, 3].map((mark) => ({ mark, sender: new StreamSender(LIMITS.retainedPerWork, nursery) }));
     for (let record = 0; record < 10; record++)
-      for (const { mark, sender } of senders) sender.write([new Uint8Array(8).fill(mark), new Uint8Array(100).fill(mark)], record + 1);
+      for (const { mark, sender } of senders) sender.write(new Uint8Array(8).fill(mark), new Uint8Array(100).fill(mark), record + 1);
     for (const { mark, sender } of senders) {
       const buffers = new Set<Uint8Array>();
       const bytes: number[] = [];
@@ -99,7 +99,7 @@ describe("StreamSender and StreamReceiver", () => {
         for (const { drop, pick, twice, consume, write } of steps) {
           const more = Math.min(write, total - written);
           if (more > 0 && sender.writable) {
-            sender.write([pattern(more, written)]);
+            sender.write(pattern(more, written));
             written += more;
           }
           round(drop, pick, twice);
@@ -109,7 +109,7 @@ describe("StreamSender and StreamReceiver", () => {
         for (let turn = 0; !sender.done && turn < 200; turn++) {
           while (written < total && sender.writable) {
             const more = Math.min(50_000, total - written);
-            sender.write([pattern(more, written)]);
+            sender.write(pattern(more, written));
             written += more;
           }
           if (written === total && !sender.ended) sender.end();
@@ -132,7 +132,7 @@ describe("StreamSender and StreamReceiver", () => {
 describe("StreamSender", () => {
   it("sends no more than one credit ahead, and goes on as the window opens", () => {
     const sender = new StreamSender(0);
-    sender.write([new Uint8Array(3 * LIMITS.credit)]);
+    sender.write(new Uint8Array(3 * LIMITS.credit));
     const sum = (chunks: readonly Chunk[]): number => chunks.reduce((all, { from, to }) => all + to - from, 0);
     expect(sum(takeAll(sender))).toBe(LIMITS.credit);
     expect(sender.writable).toBe(false);
@@ -145,7 +145,7 @@ describe("StreamSender", () => {
 
   it("refuses an acknowledgement of what was never sent", () => {
     const sender = new StreamSender(0);
-    sender.write([new Uint8Array(100)]);
+    sender.write(new Uint8Array(100));
     expect(sender.acknowledge(1, 1_000, false)).toBe(false);
     takeAll(sender);
     expect(sender.acknowledge(101, 1_000, false)).toBe(false);
@@ -155,11 +155,11 @@ describe("StreamSender", () => {
 
   it("puts the end on the last chunk, or on one of its own when that has left already", () => {
     const sender = new StreamSender(0);
-    sender.write([new Uint8Array(10)]);
+    sender.write(new Uint8Array(10));
     sender.end();
     expect(takeAll(sender).map(({ fin }) => fin)).toEqual([true]);
     const late = new StreamSender(0);
-    late.write([new Uint8Array(10)]);
+    late.write(new Uint8Array(10));
     takeAll(late);
     late.end();
     expect(takeAll(late).map(({ offset, from, to, fin }) => ({ offset, length: to - from, fin }))).toEqual([
@@ -170,7 +170,7 @@ describe("StreamSender", () => {
   it("keeps what it must of what was acknowledged, and lets go of the rest", () => {
     const sender = new StreamSender(200_000);
     for (let i = 0; i < 100; i++) {
-      sender.write([new Uint8Array(10_000)], i + 1);
+      sender.write(new Uint8Array(10_000), undefined, i + 1);
       takeAll(sender);
       sender.acknowledge(10_000 * (i + 1), LIMITS.credit, false);
       expect(sender.held).toBeLessThanOrEqual(200_000 + 2 * LIMITS.chunk);
@@ -183,7 +183,7 @@ describe("StreamSender", () => {
   it("keeps nothing that is acknowledged when it has nothing to retain", () => {
     const sender = new StreamSender(0);
     for (let i = 0; i < 50; i++) {
-      sender.write([new Uint8Array(40_000)]);
+      sender.write(new Uint8Array(40_000));
       takeAll(sender);
       sender.acknowledge(40_000 * (i + 1), LIMITS.credit, false);
     }
@@ -194,7 +194,7 @@ describe("StreamSender", () => {
     const sender = new StreamSender(0);
     const buffers = new Set<Uint8Array>();
     for (let at = 0; at < 1_900_000; ) {
-      while (sender.writable) sender.write([pattern(LIMITS.chunk)]);
+      while (sender.writable) sender.write(pattern(LIMITS.chunk));
       for (const chunk of takeAll(sender)) buffers.add(chunk.bytes);
       at = sender.sent;
       expect(sender.acknowledge(at, LIMITS.credit, false)).toBe(true);
@@ -210,7 +210,7 @@ describe("StreamSender", () => {
         let end = 0;
         sizes.forEach((size, i) => {
           starts.push(end);
-          sender.write([pattern(1, end), pattern(size - 1, end + 1)], i + 1);
+          sender.write(pattern(1, end), pattern(size - 1, end + 1), i + 1);
           end += size;
         });
         takeAll(sender);
@@ -247,7 +247,7 @@ describe("StreamReceiver", () => {
   it("sends a flight again once for each place, however many chunks show that it was lost", () => {
     const sender = new StreamSender(0);
     const receiver = new StreamReceiver();
-    sender.write([pattern(8 * LIMITS.chunk)]);
+    sender.write(pattern(8 * LIMITS.chunk));
     const gaps = takeAll(sender)
       .slice(1)
       .map((chunk) => {

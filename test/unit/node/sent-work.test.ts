@@ -108,9 +108,10 @@ describe("SentWork.forEach", () => {
   });
 
   it("rejects with what was thrown, and leaves the rest to others", async () => {
-    const { work } = sent();
+    const { work, read } = sent();
     work.onBytes(concat([response("a"), response("b")]));
     await expect(work.forEach(() => fail("enough"))).rejects.toThrow("enough");
+    expect(read()).toBe(response("a").length);
     expect(((await work[Symbol.asyncIterator]().next()).value as Response).text()).toBe("b");
   });
 
