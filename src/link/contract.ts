@@ -8,8 +8,11 @@ import type { SlabPool } from "./slab.ts";
  * `drained` and `pipeClosed`.
  */
 export interface LinkPort {
-  /** `bytes` do not change until `done` runs. False: full, so what waits is held back until `drained`. */
-  write(bytes: Uint8Array, done: () => void): boolean;
+  /**
+   * `bytes` do not change until `done` runs, unless they are `spent`: then nobody reads them any more, and the pipe may change them.
+   * False: full, so what waits is held back until `drained`.
+   */
+  write(bytes: Uint8Array, done: () => void, spent: boolean): boolean;
   pause(): void;
   resume(): void;
   /** Ends after what was written has left; `abort` at once. */

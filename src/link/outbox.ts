@@ -105,7 +105,7 @@ export class Outbox {
     if (this.#ended) return;
     this.#write();
     this.#ended = true;
-    if (last !== undefined) this.#port.write(last, ignore);
+    if (last !== undefined) this.#port.write(last, ignore, false);
     this.discard();
   }
 
@@ -127,7 +127,7 @@ export class Outbox {
     if (this.#ended || this.#blocked) return this.#pushSlow(kind, linkFrame(kind, flags, body), 0, length);
     this.#inFlight += length;
     this.#writing = true;
-    const full = !this.#port.write(this.#pool.shared.of(kind, flags, body), () => this.#left(undefined, length));
+    const full = !this.#port.write(this.#pool.shared.of(kind, flags, body), () => this.#left(undefined, length), false);
     this.#writing = false;
     if (full) this.#blocked = true;
     this.#settle();
@@ -213,7 +213,7 @@ export class Outbox {
     this.#inFlight += to - from;
     slab.hold();
     this.#writing = true;
-    const full = !this.#port.write(slab.bytes.subarray(from, to), () => this.#left(slab, to - from));
+    const full = !this.#port.write(slab.bytes.subarray(from, to), () => this.#left(slab, to - from), true);
     this.#writing = false;
     if (full) this.#blocked = true;
   }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import {
   type Cases,
   connectPair,
@@ -35,6 +36,51 @@ export const DATA_CASES: Cases = {
     await atFar.until("all bytes", () => atFar.received >= 5 * MiB);
     assert.equal(atFar.digest(), sent);
     await end();
+  },
+
+  async "leaves what it sends as it was, and sends the same where it is spent"(subject) {
+    const { near, far, atNear, atFar, end } = await openPair(subject);
+    const bytes = Uint8Array.from({ length: 200_000 }, (_, at) => at % 251);
+    const before = bytes.slice();
+    for (const [pipe, there] of [
+      [near, atFar],
+      [far, atNear],
+    ] as const) {
+      for (const spent of [false, true]) {
+        pipe.write(spent ? bytes.slice() : bytes, undefined, spent);
+        pipe.write(bytes.subarray(0, 100), undefined, false);
+      }
+      await there.until("all bytes", () => there.received === 400_200);
+      assert.deepEqual(bytes, before);
+    }
+    const expected = createHash("sha256");
+    for (const part of [bytes, bytes.subarray(0, 100), bytes, bytes.subarray(0, 100)]) expected.update(part);
+    const digest = expected.digest("hex");
+    assert.deepEqual([atFar.digest(), atNear.digest()], [digest, digest]);
+    await end();
+  },
+
+  async "keeps chunks apart although all sockets read into one buffer, also where a reader writes to others"(subject) {
+    const pairs = await Promise.all(Array.from({ length: 30 }, () => connectPair(subject.transport, subject.url)));
+    const ends = pairs.map(({ near, far }, at) => {
+      // Each chunk, while it is still being read, goes on to the next pair, as a relay does.
+      const next = pairs[at + 1]?.near;
+      const atFar = new Recorder((chunk) => next?.write(chunk.slice(), undefined, true));
+      const atNear = new Recorder();
+      near.open(atNear);
+      far.open(atFar);
+      return { near, atNear, atFar };
+    });
+    const [first, last] = [ends[0], ends.at(-1)];
+    assert.ok(first !== undefined && last !== undefined);
+    const sent = await writeAll(first.near, first.atNear, randomChunks(5, 300_000, 40_000));
+    await last.atFar.until("all bytes", () => last.atFar.received === 300_000);
+    assert.equal(last.atFar.digest(), sent);
+    for (const { near, far, listener } of pairs) {
+      near.close(true);
+      far.close(true);
+      await listener.close();
+    }
   },
 
   async "runs done once for each write, in order"(subject) {

@@ -82,7 +82,21 @@ export class SocketPipe implements Pipe {
       return false;
     }
     socket.write(bytes, done);
-    if (socket.writableLength < HIGH_WATER) return true;
+    return this.#hasRoom();
+  }
+
+  /** As `write`, of two parts that leave together. */
+  writeBoth(head: Uint8Array, bytes: Uint8Array, done?: () => void): boolean {
+    const socket = this.#socket;
+    socket.cork();
+    this.write(head);
+    const more = this.write(bytes, done);
+    socket.uncork();
+    return more;
+  }
+
+  #hasRoom(): boolean {
+    if (this.#socket.writableLength < HIGH_WATER) return true;
     this.#full = true;
     return false;
   }

@@ -10,13 +10,7 @@ import { formatMeshUrl, type MeshUrl } from "./url.ts";
 /** Plain TCP. */
 export class TcpTransport implements Transport {
   dial(url: MeshUrl, options: DialOptions): Promise<Pipe> {
-    return bounded(url, options, async (signal) => {
-      const inlet = new Inlet();
-      const socket = connect({ host: url.host, port: url.port, noDelay: true, onread: inlet.onread });
-      const pipe = new SocketPipe(socket, inlet, { remote: formatMeshUrl(url), remoteHost: url.host, secure: false });
-      await socketReady(socket, "connect", signal);
-      return pipe;
-    });
+    return bounded(url, options, (signal) => dialTcp(url, signal));
   }
 
   listen(url: MeshUrl, handlers: ListenHandlers): Promise<Listener> {
@@ -28,4 +22,13 @@ export class TcpTransport implements Transport {
       },
     });
   }
+}
+
+/** A TCP connection to the host of `url`, whatever its scheme. */
+export async function dialTcp(url: MeshUrl, signal: AbortSignal): Promise<SocketPipe> {
+  const inlet = new Inlet();
+  const socket = connect({ host: url.host, port: url.port, noDelay: true, onread: inlet.onread });
+  const pipe = new SocketPipe(socket, inlet, { remote: formatMeshUrl(url), remoteHost: url.host, secure: false });
+  await socketReady(socket, "connect", signal);
+  return pipe;
 }

@@ -52,15 +52,7 @@ export class TlsTransport implements Transport {
   }
 
   dial(url: MeshUrl, options: DialOptions): Promise<Pipe> {
-    return bounded(url, options, async (signal) => {
-      const inlet = new Inlet();
-      const tls = this.#settings.current;
-      const socket = connectTls(url, tls, { onread: inlet.onread });
-      const pipe = new SocketPipe(socket, inlet, { remote: formatMeshUrl(url), remoteHost: url.host, secure: true });
-      await socketReady(socket, "secureConnect", signal);
-      pipe.proof = proofOf(socket, tls);
-      return pipe;
-    });
+    return bounded(url, options, (signal) => dialTls(url, this.#settings.current, signal));
   }
 
   listen(url: MeshUrl, handlers: ListenHandlers): Promise<Listener> {
@@ -71,6 +63,16 @@ export class TlsTransport implements Transport {
       handlers.onPipe(new SocketPipe(feedSecure(socket, inlet), inlet, { ...remoteFacts(url, socket), secure: true, proof }));
     });
   }
+}
+
+/** A TLS connection to the host of `url`, whatever its scheme. */
+export async function dialTls(url: MeshUrl, tls: TlsOptions, signal: AbortSignal): Promise<SocketPipe> {
+  const inlet = new Inlet();
+  const socket = connectTls(url, tls, { onread: inlet.onread });
+  const pipe = new SocketPipe(socket, inlet, { remote: formatMeshUrl(url), remoteHost: url.host, secure: true });
+  await socketReady(socket, "secureConnect", signal);
+  pipe.proof = proofOf(socket, tls);
+  return pipe;
 }
 
 /** Starts a TLS connection to the host of `url`: a new one, or over `over.socket`. */

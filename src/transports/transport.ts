@@ -30,8 +30,9 @@ export interface Pipe {
   /**
    * Sends `bytes`, which must not change until `done` runs. False: the pipe is full, so wait for `onDrain` before
    * the next write if you can (a write in between is still taken). A write to a closed pipe runs `done` and does nothing.
+   * `spent`: nobody reads `bytes` afterwards, so the pipe may change them, which spares a WebSocket a copy. Default false.
    */
-  write(bytes: Uint8Array, done?: () => void): boolean;
+  write(bytes: Uint8Array, done?: () => void, spent?: boolean): boolean;
   /** Bytes taken by `write` that have not left. */
   readonly pending: number;
   pause(): void;

@@ -1,19 +1,31 @@
 import type { X509Certificate } from "node:crypto";
-import { WebSocket } from "ws";
+import * as websockets from "ws";
 import { MeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
 import { lostError } from "./errors.ts";
 import { Inlet } from "./inlet.ts";
-import { CLOSE_MS, HIGH_WATER, type PipeFacts } from "./socket-pipe.ts";
+import { CLOSE_MS, type SocketPipe } from "./socket-pipe.ts";
 import type { Pipe, PipeHandlers } from "./transport.ts";
+import { MAX_MESSAGE } from "./ws-frames.ts";
+import type { WsStream } from "./ws-stream.ts";
 
-/** The longest WebSocket message that is taken or sent; longer writes leave as several. */
-export const MAX_MESSAGE = 1024 * 1024;
-
+const { WebSocket } = websockets;
 const NORMAL = 1000;
 const NOT_BINARY = 1003;
 /** Close codes that say no more than that the other end is done: normal, going away, none given. */
 const UNREMARKABLE = new Set([NORMAL, 1001, 1005]);
+
+/** One message is one frame. */
+const WHOLE = { fin: true, rsv1: false, opcode: 2 };
+
+/** What `ws` makes frames with: it exports it, and does not describe it. By `send`, who dials would copy all that it sends to mask it. */
+interface Framer {
+  /** Masks `bytes` where they are, unless they are `readOnly`. */
+  frame(bytes: Uint8Array, options: { readonly mask: boolean; readonly readOnly: boolean }): readonly [head: Uint8Array, body?: Uint8Array];
+}
+
+const exported: unknown = "Sender" in websockets ? websockets.Sender : undefined;
+const framer = isFramer(exported) ? exported : undefined;
 
 /** A pipe over a WebSocket, in binary messages whose limits mean nothing. */
 export class WsPipe implements Pipe {
@@ -22,24 +34,29 @@ export class WsPipe implements Pipe {
   readonly secure: boolean;
   readonly certified: NodeId | undefined;
   readonly certificate: X509Certificate | undefined;
-  readonly #ws: WebSocket;
+  readonly #ws: websockets.WebSocket;
+  readonly #stream: WsStream;
+  readonly #under: SocketPipe;
   readonly #inlet = new Inlet();
+  /** Who dials masks. */
+  readonly #masks: boolean;
   #error: MeshError | undefined;
-  #pending = 0;
-  #full = false;
   #closing = false;
   #deadline: NodeJS.Timeout | undefined;
 
-  /** `ws` may still be connecting. */
-  constructor(ws: WebSocket, facts: PipeFacts) {
-    this.remote = facts.remote;
-    this.remoteHost = facts.remoteHost;
-    this.secure = facts.secure;
-    this.certified = facts.proof?.certified;
-    this.certificate = facts.proof?.certificate;
+  /** `ws` may still be connecting, which it does where this end has dialled. */
+  constructor(ws: websockets.WebSocket, stream: WsStream) {
+    const under = stream.under;
+    this.remote = under.remote;
+    this.remoteHost = under.remoteHost;
+    this.secure = under.secure;
+    this.certified = under.certified;
+    this.certificate = under.certificate;
     this.#ws = ws;
-    if (ws.readyState === WebSocket.OPEN) ws.pause();
-    else ws.once("open", () => ws.pause());
+    this.#stream = stream;
+    this.#under = under;
+    this.#masks = ws.readyState !== WebSocket.OPEN;
+    stream.on("drain", () => this.#inlet.drain());
     ws.on("message", (data, isBinary) => {
       if (!isBinary) return this.#refuseText();
       if (Buffer.isBuffer(data)) this.#inlet.take(data);
@@ -52,51 +69,49 @@ export class WsPipe implements Pipe {
       if (!UNREMARKABLE.has(code)) this.#error ??= closeError(this.remote, code);
       this.#inlet.close(this.#closing ? undefined : this.#error);
     });
+    // Last, as something may have come already.
+    if (this.#masks) ws.once("open", () => stream.begin(false));
+    else stream.begin(true);
   }
 
   open(handlers: PipeHandlers): void {
     this.#inlet.open(handlers);
-    this.#ws.resume();
+    this.#under.resume();
   }
 
-  write(bytes: Uint8Array, done?: () => void): boolean {
+  write(bytes: Uint8Array, done?: () => void, spent = false): boolean {
     if (this.#closing || this.#ws.readyState !== WebSocket.OPEN) {
       if (done !== undefined) queueMicrotask(done);
       return false;
     }
     let at = 0;
-    for (; bytes.length - at > MAX_MESSAGE; at += MAX_MESSAGE) this.#send(bytes.subarray(at, at + MAX_MESSAGE), undefined);
-    this.#send(at === 0 ? bytes : bytes.subarray(at), done);
-    if (this.#pending < HIGH_WATER) return true;
-    this.#full = true;
-    return false;
+    for (; bytes.length - at > MAX_MESSAGE; at += MAX_MESSAGE) this.#send(bytes.subarray(at, at + MAX_MESSAGE), undefined, spent);
+    return this.#send(at === 0 ? bytes : bytes.subarray(at), done, spent);
   }
 
-  #send(bytes: Uint8Array, done: (() => void) | undefined): void {
-    this.#pending += bytes.length;
-    this.#ws.send(bytes, { binary: true, compress: false }, () => {
-      this.#pending -= bytes.length;
-      done?.();
-      if (!this.#full || this.#pending > 0) return;
-      this.#full = false;
-      this.#inlet.drain();
-    });
+  #send(bytes: Uint8Array, done: (() => void) | undefined, spent: boolean): boolean {
+    if (framer === undefined) {
+      this.#ws.send(bytes, { binary: true, compress: false }, () => done?.());
+      return !this.#stream.writableNeedDrain;
+    }
+    const [head, body] = framer.frame(bytes, { ...WHOLE, mask: this.#masks, readOnly: !spent });
+    return body === undefined ? this.#under.write(head, done) : this.#under.writeBoth(head, body, done);
   }
 
   get pending(): number {
-    return this.#pending;
+    return this.#stream.destroyed ? 0 : Math.max(this.#under.pending, this.#stream.writableLength);
   }
 
   pause(): void {
     if (this.#closing) return;
     this.#inlet.pause();
-    this.#ws.pause();
+    this.#under.pause();
   }
 
   resume(): void {
     if (this.#closing) return;
     this.#inlet.resume();
-    this.#ws.resume();
+    this.#under.resume();
   }
 
   close(abort = false): void {
@@ -117,10 +132,14 @@ export class WsPipe implements Pipe {
 
   #end(code: number): void {
     // The other end's close is behind whatever it has sent, so that must flow, to nowhere.
-    this.#ws.resume();
+    this.#under.resume();
     this.#ws.close(code);
     this.#deadline ??= setTimeout(() => this.#ws.terminate(), CLOSE_MS).unref();
   }
+}
+
+function isFramer(value: unknown): value is Framer {
+  return typeof value === "function" && "frame" in value && typeof value.frame === "function";
 }
 
 function errorOf(remote: string, error: Error): MeshError {

@@ -159,7 +159,7 @@ export class Links {
       return;
     }
     const port: LinkPort = {
-      write: (bytes, done) => pipe.write(bytes, done),
+      write: (bytes, done, spent) => pipe.write(bytes, done, spent),
       pause: () => pipe.pause(),
       resume: () => pipe.resume(),
       close: (abort) => pipe.close(abort),

@@ -38,9 +38,10 @@ export function greetingOf(name: string, changes: Partial<Greeting> = {}): Greet
 interface Write {
   readonly bytes: Uint8Array;
   readonly done: () => void;
+  readonly spent: boolean;
 }
 
-/** A port whose bytes go on when the test says so, and that is full beyond `capacity`. */
+/** A port whose bytes go on when the test says so, and that is full beyond `capacity`. It spoils what is spent, as a WebSocket does. */
 export class FakePort implements LinkPort {
   capacity = Number.POSITIVE_INFINITY;
   paused = false;
@@ -50,13 +51,13 @@ export class FakePort implements LinkPort {
   needsDrain = false;
   readonly queue: Write[] = [];
 
-  write(bytes: Uint8Array, done: () => void): boolean {
+  write(bytes: Uint8Array, done: () => void, spent: boolean): boolean {
     this.writes++;
     if (this.closed !== "no") {
       done();
       return true;
     }
-    this.queue.push({ bytes, done });
+    this.queue.push({ bytes, done, spent });
     this.pending += bytes.length;
     if (this.pending > this.capacity) this.needsDrain = true;
     return !this.needsDrain;
@@ -81,6 +82,7 @@ export class FakePort implements LinkPort {
     if (write === undefined) return undefined;
     this.pending -= write.bytes.length;
     const copy = write.bytes.slice();
+    if (write.spent) write.bytes.fill(0xee);
     write.done();
     return copy;
   }
