@@ -5,6 +5,7 @@ import { EXIT, MeshError } from "../core/errors.ts";
 import type { MeshNode } from "../node/api.ts";
 import { type Arguments, usage } from "./arguments.ts";
 import type { Context } from "./context.ts";
+import { HeapRest } from "./heap-rest.ts";
 import { HeapRoom } from "./heap-room.ts";
 
 const DRAIN = 10_000;
@@ -50,9 +51,9 @@ export async function run(args: Arguments, context: Context): Promise<number> {
   announce.info({ event: "ready", node: node.id, listening: node.listening, pid: process.pid }, "ready");
   context.onReload(() => void reload(node, log));
   if (signal.aborted) stop();
-  const heapRoom = new HeapRoom().watch();
+  const watches = [new HeapRoom().watch(), new HeapRest().watch()];
   await stopped;
-  heapRoom.close();
+  for (const watch of watches) watch.close();
   if (fatal === undefined) log.info({ event: "stopping", drain }, "stopping");
   await node.close({ drain: fatal === undefined ? drain : 0 });
   if (fatal !== undefined) throw fatal;

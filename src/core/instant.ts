@@ -6,3 +6,9 @@ export type Millis = number;
 
 /** Uniform in [0, 1). Protocol code is handed its randomness, so that a seed replays a run. */
 export type Random = () => number;
+
+/** Of two times that may not be, the first to come. */
+export function earlier(one: Instant | undefined, other: Instant | undefined): Instant | undefined {
+  if (one === undefined) return other;
+  return other === undefined || one <= other ? one : other;
+}

@@ -1,6 +1,6 @@
 import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
-import type { Instant, Millis } from "../core/instant.ts";
+import { earlier, type Instant, type Millis } from "../core/instant.ts";
 import { hashNodeId, isSameHash, type NodeHash } from "../core/node-hash.ts";
 import { decodeAcknowledgements, readOffset } from "../wire/acknowledgement.ts";
 import { FLAG, FRAME, OFFSET, ROUTED_HEADER, readRoutedHeader, word } from "../wire/frame.ts";
@@ -191,19 +191,11 @@ export class Delivery {
   }
 
   nextWake(): Instant | undefined {
-    let next = Infinity;
-    const { origin, destination, park } = this;
-    for (const at of [
-      origin.nextWake(),
-      destination.nextWake(),
-      park.nextWake(),
-      this.#acks.nextWake(),
-      this.#storeClock.nextWake(),
-      this.#deletions.nextWake(),
-    ]) {
-      if (at !== undefined && at < next) next = at;
-    }
-    return next === Infinity ? undefined : next;
+    let next = earlier(this.origin.nextWake(), this.destination.nextWake());
+    next = earlier(next, this.park.nextWake());
+    next = earlier(next, this.#acks.nextWake());
+    next = earlier(next, this.#storeClock.nextWake());
+    return earlier(next, this.#deletions.nextWake());
   }
 
   wake(now: Instant): void {

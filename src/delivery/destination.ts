@@ -2,7 +2,7 @@ import { ChurnMap } from "../core/churn-map.ts";
 import { Deadlines } from "../core/deadlines.ts";
 import { MeshError, toMeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
-import type { Instant, Millis } from "../core/instant.ts";
+import { earlier, type Instant, type Millis } from "../core/instant.ts";
 import { LIMITS, TIMES } from "../core/limits.ts";
 import { isSameHash, type NodeHash, RecentHash } from "../core/node-hash.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
@@ -329,14 +329,10 @@ export class Destination {
   }
 
   nextWake(): Instant | undefined {
-    const times = [
-      this.#answering.nextWake(),
-      this.#refused.next(),
-      this.#seen.nextWake(),
-      this.#retention.nextWake(),
-      this.#journal.nextWake(),
-    ].filter((at) => at !== undefined);
-    return times.length === 0 ? undefined : Math.min(...times);
+    let next = earlier(this.#answering.nextWake(), this.#refused.next());
+    next = earlier(next, this.#seen.nextWake());
+    next = earlier(next, this.#retention.nextWake());
+    return earlier(next, this.#journal.nextWake());
   }
 
   wake(now: Instant): void {
