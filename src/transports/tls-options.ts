@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { X509Certificate } from "node:crypto";
-import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { MeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
 
@@ -41,7 +41,7 @@ export interface TlsFiles {
 export async function readTlsFiles(files: TlsFiles): Promise<TlsOptions> {
   const [cert, key, ca] = await Promise.all([read("cert", files.cert), read("key", files.key), read("ca", files.ca)]);
   const options = { ...(cert && { cert }), ...(key && { key }), ...(ca && { ca }) };
-  secureContext(options);
+  checkTls(options);
   return options;
 }
 
@@ -55,20 +55,23 @@ async function read(what: string, path: string | undefined): Promise<Buffer | un
   }
 }
 
-/** TLS 1.3 only. Throws CONFIG_INVALID where the parts are no PEM or do not belong together. */
-export function secureContext(options: TlsOptions): SecureContext {
-  if ((options.cert === undefined) !== (options.key === undefined)) {
+/** Throws CONFIG_INVALID where the parts are no PEM or do not belong together. */
+export function checkTls(options: TlsOptions): void {
+  const { cert, key, ca } = options;
+  if ((cert === undefined) !== (key === undefined)) {
     throw new MeshError("CONFIG_INVALID", "TLS needs the certificate and its key, and only one of them was given");
   }
+  // A context without an authority reads those of the system, which takes 20 ms: not where nothing was given that could be wrong.
+  if (cert === undefined && ca === undefined) return;
   try {
-    return createSecureContext(contextOptions(options));
+    createSecureContext(contextOptions(options));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new MeshError("CONFIG_INVALID", `the TLS certificate, key or ca cannot be used: ${reason}`, { cause });
   }
 }
 
-/** What `tls.connect`, `tls.createServer` and `setSecureContext` take. */
+/** What `tls.connect`, `tls.createServer` and `setSecureContext` take. TLS 1.3 only. */
 export function contextOptions(options: TlsOptions): SecureContextOptions {
   return {
     minVersion: "TLSv1.3",

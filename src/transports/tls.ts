@@ -10,7 +10,7 @@ import { bounded, socketReady } from "./dial.ts";
 import { Handshakes } from "./handshakes.ts";
 import { Inlet } from "./inlet.ts";
 import { type Proof, SocketPipe } from "./socket-pipe.ts";
-import { contextOptions, secureContext, type TlsOptions } from "./tls-options.ts";
+import { checkTls, contextOptions, type TlsOptions } from "./tls-options.ts";
 import type { DialOptions, Listener, ListenHandlers, Pipe, Transport } from "./transport.ts";
 import { formatMeshUrl, type MeshUrl } from "./url.ts";
 
@@ -21,7 +21,7 @@ export class TlsSettings {
 
   /** Throws CONFIG_INVALID. */
   constructor(options: TlsOptions) {
-    secureContext(options);
+    checkTls(options);
     this.#current = options;
   }
 
@@ -31,7 +31,7 @@ export class TlsSettings {
 
   /** From now on for every new connection; those that are open stay. Throws CONFIG_INVALID and keeps the old ones. */
   replace(options: TlsOptions): void {
-    secureContext(options);
+    checkTls(options);
     this.#current = options;
     for (const listener of this.#listeners) listener(options);
   }

@@ -1,4 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { syncBuiltinESMExports } from "node:module";
+import tls from "node:tls";
+import { describe, expect, test, vi } from "vitest";
 import { createTransports } from "../../../src/transports/index.ts";
 import { MemoryHub } from "../../../src/transports/memory.ts";
 
@@ -23,5 +25,16 @@ describe("createTransports", () => {
     const wrong = { cert: "no", key: "no" };
     expect(() => createTransports({ tls: wrong })).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
     expect(() => createTransports().replaceTls(wrong)).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
+  });
+
+  test("reads no authorities of the system before something is dialled that needs them", () => {
+    const made = vi.spyOn(tls, "createSecureContext");
+    syncBuiltinESMExports();
+    createTransports().replaceTls({});
+    expect(made).not.toHaveBeenCalled();
+    expect(() => createTransports({ tls: { cert: "no", key: "no" } })).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
+    expect(made).toHaveBeenCalledOnce();
+    made.mockRestore();
+    syncBuiltinESMExports();
   });
 });
