@@ -19,7 +19,14 @@ function targets() {
     options: ["--emitDeclarationOnly"],
     kinds: [".d.ts"],
     bundle,
-    inputs: [...shared, "tsconfig.json", "package.json", "scripts/support/bundle.mjs", ...filesBelow("src")],
+    inputs: [
+      ...shared,
+      "tsconfig.json",
+      "package.json",
+      "scripts/support/bundle.mjs",
+      "scripts/support/together.mjs",
+      ...filesBelow("src"),
+    ],
   };
   const plugins = pluginFolders().map((folder) => ({
     name: folder,

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { root } from "./process.mjs";
+import { importing, loadedTogether } from "./together.mjs";
 
 /** What is imported or started by its path: the command, the doors of the package, and the program of a plugin's process. */
 const ENTRIES = ["cli/main", "index", "plugin", "testing", "plugin/isolated/child"];
@@ -16,7 +17,7 @@ const CHUNKS = "chunks";
 export async function bundle() {
   // Not at the top: the first build of a clone begins before there are any packages.
   const { build } = await import("esbuild");
-  const { metafile } = await build({
+  const options = {
     absWorkingDir: root,
     entryPoints: ENTRIES.map((name) => ({ in: `src/${name}.ts`, out: name })),
     outdir: "dist",
@@ -31,12 +32,24 @@ export async function bundle() {
     sourcesContent: false,
     metafile: true,
     logLevel: "warning",
-  });
+  };
+  const apart = await build({ ...options, write: false });
+  const { metafile } = await build({ ...options, plugins: [importing(loadedTogether(apart.metafile, audienceOf))] });
   const outputs = Object.entries(metafile.outputs).filter(([path]) => path.endsWith(".js"));
   for (const [path, { inputs }] of outputs) {
     for (const source of Object.keys(inputs)) checkPlace(source, path);
   }
   return outputs.map(([path]) => path);
+}
+
+/**
+ * Who loads an entry. What one audience shares with itself is put into one file, and what it shares with others into another: nodes, commands, processes of
+ * plugins, and what some commands do without a node.
+ */
+function audienceOf(entry) {
+  if (/^src\/(?:index|testing|node\/(?:create|connect)|transports\/ws)\.ts$/.test(entry)) return "node";
+  if (entry.startsWith("src/cli/")) return "command";
+  return entry.startsWith("src/plugin") ? "plugin" : "tool";
 }
 
 /** A module that goes by its own place must be as deep below the root as its source is. */

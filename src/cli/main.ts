@@ -5,6 +5,7 @@ import { readModulesInTurn } from "./few-descriptors.ts";
 
 const argv = process.argv.slice(2);
 const isNode = argv.find((word) => !word.startsWith("-")) === "node";
+const asksForHelp = argv.includes("--help") || argv.includes("-h");
 
 if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
   process.stdout.write(`${VERSION}\n`);
@@ -14,7 +15,8 @@ if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
 
 async function main(): Promise<void> {
   readModulesInTurn();
-  const [{ runCli }, { Output }, { services }] = await Promise.all([import("./run.ts"), import("./output.ts"), import("./services.ts")]);
+  if (isNode && !asksForHelp) loadNode();
+  const { Output, runCli, services } = await import("./program.ts");
   const controller = new AbortController();
   for (const [name, exit] of [
     ["SIGINT", 130],
@@ -44,4 +46,9 @@ async function main(): Promise<void> {
   });
   await out.flush();
   process.exit(status);
+}
+
+/** What a node needs, read while the parser of the command line is: it is asked for again where it is used, which tells what went wrong. */
+function loadNode(): void {
+  for (const loaded of [import("./node.ts"), import("../node/create.ts"), import("../node/for-cli.ts")]) loaded.catch(() => undefined);
 }

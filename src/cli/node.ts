@@ -5,8 +5,6 @@ import { EXIT, MeshError } from "../core/errors.ts";
 import type { MeshNode } from "../node/api.ts";
 import { type Arguments, usage } from "./arguments.ts";
 import type { Context } from "./context.ts";
-import { HeapRest } from "./heap-rest.ts";
-import { HeapRoom } from "./heap-room.ts";
 
 const DRAIN = 10_000;
 const TEXTS = ["id", "data-dir", "max-work", "http", "log-level", "log-format"] as const;
@@ -51,7 +49,9 @@ export async function run(args: Arguments, context: Context): Promise<number> {
   announce.info({ event: "ready", node: node.id, listening: node.listening, pid: process.pid }, "ready");
   context.onReload(() => void reload(node, log));
   if (signal.aborted) stop();
-  const watches = [new HeapRoom().watch(), new HeapRest().watch()];
+  // For a node that has been up for a while: it can wait for the start.
+  const { watchHeap } = await import("./watch-heap.ts");
+  const watches = watchHeap();
   await stopped;
   for (const watch of watches) watch.close();
   if (fatal === undefined) log.info({ event: "stopping", drain }, "stopping");

@@ -1,6 +1,3 @@
-import { execFile } from "node:child_process";
-import { createServer } from "node:net";
-import { promisify } from "node:util";
 import { toMeshError } from "../core/errors.ts";
 import type { Services } from "./context.ts";
 
@@ -16,11 +13,17 @@ export const services: Services = {
   listInstalled: async (folder) => (await import("../node/plugins.ts")).listInstalled(folder),
   membership: async () => await import("../node/membership/membership.ts"),
   probeListen,
-  npmVersion: async () => (await promisify(execFile)("npm", ["--version"], { timeout: 10_000 })).stdout.trim(),
+  npmVersion,
 };
 
-function probeListen(host: string, port: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
+async function npmVersion(): Promise<string> {
+  const [{ execFile }, { promisify }] = await Promise.all([import("node:child_process"), import("node:util")]);
+  return (await promisify(execFile)("npm", ["--version"], { timeout: 10_000 })).stdout.trim();
+}
+
+async function probeListen(host: string, port: number): Promise<string | undefined> {
+  const { createServer } = await import("node:net");
+  return await new Promise((resolve) => {
     const server = createServer();
     server.once("error", (error) => resolve(toMeshError(error).message));
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { identityFiles } from "../identity/files.ts";
+import { identityFiles } from "../identity/paths.ts";
 import type { TlsConfig } from "./node-config.ts";
 
 /** The certificate of a mesh in the data folder; undefined where its node has joined none. */

@@ -1,6 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 import { DenyList } from "./deny-list.ts";
-import { identityFiles, readIfThere, writePrivate } from "./files.ts";
+import { readIfThere, writePrivate } from "./files.ts";
+import { identityFiles } from "./paths.ts";
 
 /** Reads the list in a data folder; undefined: nothing was revoked yet. Rejects with CONFIG_INVALID, TOO_LARGE or PROTOCOL_ERROR. */
 export async function readDenyList(dataDir: string, authority: X509Certificate): Promise<DenyList | undefined> {

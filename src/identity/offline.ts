@@ -5,7 +5,8 @@ import type { Logger } from "../core/log.ts";
 import { groupPatternsOf, namesOf, readCertificate } from "./certificate.ts";
 import { readDenyList, writeDenyList } from "./deny-file.ts";
 import { DenyList } from "./deny-list.ts";
-import { identityFiles, readIfThere, readKeyIfThere, replaceFile, writePrivate } from "./files.ts";
+import { readIfThere, readKeyIfThere, replaceFile, writePrivate } from "./files.ts";
+import { identityFiles } from "./paths.ts";
 import { checkSigned, install, meshOf, openSigner, ownKey, readIdentity } from "./folder.ts";
 import type { CertificateRequest } from "./request-file.ts";
 

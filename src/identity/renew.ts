@@ -2,7 +2,8 @@ import { createPrivateKey } from "node:crypto";
 import { MeshError } from "../core/errors.ts";
 import { namesOf, readCertificate } from "./certificate.ts";
 import { decodeEnrolmentAnswer } from "./enrolment.ts";
-import { identityFiles, readIfThere, readKeyIfThere, replaceFile, writePrivate } from "./files.ts";
+import { readIfThere, readKeyIfThere, replaceFile, writePrivate } from "./files.ts";
+import { identityFiles } from "./paths.ts";
 import { checkSigned, install } from "./folder.ts";
 import { encodeRenewalRequest } from "./renewal.ts";
 

@@ -1,6 +1,7 @@
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { MeshError } from "../core/errors.ts";
-import { identityFiles, readKeyIfThere, writePrivate } from "./files.ts";
+import { readKeyIfThere, writePrivate } from "./files.ts";
+import { identityFiles } from "./paths.ts";
 import { type AgreementKey, agreementKey, createAgreementKey } from "./x25519.ts";
 
 /**

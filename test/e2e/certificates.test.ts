@@ -3,7 +3,7 @@ import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createNode, isMeshError, type MeshNode } from "receptor-mesh";
-import { identityFiles } from "../../src/identity/files.ts";
+import { identityFiles } from "../../src/identity/paths.ts";
 import { freePort, pluginFolder, ProcessMesh, type Ran, until } from "../support/mesh.ts";
 
 /** Certificates end so soon that a node renews its own while messages pass. */

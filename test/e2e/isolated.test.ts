@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { identityFiles } from "../../src/identity/files.ts";
+import { identityFiles } from "../../src/identity/paths.ts";
 import { PASSED_ON } from "../../src/plugin/isolated/environment.ts";
 import { hidingCommand } from "../../src/plugin/isolated/hiding.ts";
 import type { OwnPluginStatus } from "../../src/node/api.ts";

@@ -7,7 +7,7 @@ import { FRAME } from "../../src/wire/frame.ts";
 import { encodeHello } from "../../src/wire/greeting.ts";
 import { greetingOf, linkFrame, RawPeer } from "../integration/hostile/raw-peer.ts";
 import { connectAs } from "../support/members.ts";
-import { identityFiles } from "../../src/identity/files.ts";
+import { identityFiles } from "../../src/identity/paths.ts";
 import { formatJoinToken, parseJoinToken } from "../../src/identity/join-token.ts";
 import { freePort, ProcessMesh, type Ran, until, within } from "../support/mesh.ts";
 

@@ -3,7 +3,7 @@ import { connect, type TLSSocket } from "node:tls";
 import { nodeId } from "../../src/core/ids.ts";
 import { SILENT } from "../../src/core/log.ts";
 import { decodeEnrolmentAnswer, encodeEnrolmentRequest } from "../../src/identity/enrolment.ts";
-import { identityFiles } from "../../src/identity/files.ts";
+import { identityFiles } from "../../src/identity/paths.ts";
 import { createToken, foundMesh, installCertificate, openSigner, ownKey } from "../../src/identity/folder.ts";
 import { parseJoinToken } from "../../src/identity/join-token.ts";
 import { isMeshId } from "../../src/identity/names.ts";

@@ -6,7 +6,7 @@ import type { NodeId } from "../../core/ids.ts";
 import type { Logger } from "../../core/log.ts";
 import { readDenyList, writeDenyList } from "../../identity/deny-file.ts";
 import { DenyList } from "../../identity/deny-list.ts";
-import { identityFiles } from "../../identity/files.ts";
+import { identityFiles } from "../../identity/paths.ts";
 import { reconcile } from "../../identity/revoke.ts";
 import { decodeDenied, encodeDenied } from "../../wire/denied.ts";
 import { FRAME } from "../../wire/frame.ts";

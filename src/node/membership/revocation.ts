@@ -3,7 +3,8 @@ import { isNodeId } from "../../core/ids.ts";
 import { readCertificate } from "../../identity/certificate.ts";
 import { readDenyList } from "../../identity/deny-file.ts";
 import { isSerial } from "../../identity/deny-list.ts";
-import { identityFiles, readIfThere } from "../../identity/files.ts";
+import { readIfThere } from "../../identity/files.ts";
+import { identityFiles } from "../../identity/paths.ts";
 import { readIdentity } from "../../identity/folder.ts";
 import { revokeNode, revokeSerial } from "../../identity/revoke.ts";
 

@@ -14,7 +14,8 @@ import {
   spanOf,
 } from "../../identity/certificate.ts";
 import { ENROLMENT } from "../../identity/enrolment.ts";
-import { checkPrivate, identityFiles } from "../../identity/files.ts";
+import { checkPrivate } from "../../identity/files.ts";
+import { identityFiles } from "../../identity/paths.ts";
 import { openSigner } from "../../identity/folder.ts";
 import { issuerOf } from "../../identity/holders.ts";
 import { mayCallItself } from "../../identity/names.ts";

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { nodeId } from "../../../src/core/ids.ts";
 import { createIdentifier } from "../../../src/identity/certificate.ts";
 import { NodeCiphers } from "../../../src/identity/ciphers.ts";
-import { identityFiles } from "../../../src/identity/files.ts";
+import { identityFiles } from "../../../src/identity/paths.ts";
 import { openSealingKey } from "../../../src/identity/sealing-key.ts";
 import { readSigningKey } from "../../../src/identity/signing-key.ts";
 import { Signatory } from "../../../src/identity/signatory.ts";

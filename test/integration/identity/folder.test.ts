@@ -10,7 +10,7 @@ import { LIMITS } from "../../../src/core/limits.ts";
 import { SILENT } from "../../../src/core/log.ts";
 import { groupPatternsOf } from "../../../src/identity/certificate.ts";
 import { decodeEnrolmentAnswer, encodeEnrolmentRequest, type EnrolmentAnswer } from "../../../src/identity/enrolment.ts";
-import { identityFiles } from "../../../src/identity/files.ts";
+import { identityFiles } from "../../../src/identity/paths.ts";
 import { createToken, foundMesh, installCertificate, openSigner, openTokens, ownKey, readIdentity } from "../../../src/identity/folder.ts";
 import { parseJoinToken } from "../../../src/identity/join-token.ts";
 import { isMeshId } from "../../../src/identity/names.ts";

@@ -8,7 +8,7 @@ import { isMeshError } from "../../../src/core/errors.ts";
 import { nodeId } from "../../../src/core/ids.ts";
 import { SILENT } from "../../../src/core/log.ts";
 import { groupPatternsOf } from "../../../src/identity/certificate.ts";
-import { identityFiles } from "../../../src/identity/files.ts";
+import { identityFiles } from "../../../src/identity/paths.ts";
 import { readIdentity } from "../../../src/identity/folder.ts";
 import { installDenyList, installSigned, requestCertificate, signRequest } from "../../../src/identity/offline.ts";
 import { formatRequest, parseRequest } from "../../../src/identity/request-file.ts";

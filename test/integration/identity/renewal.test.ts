@@ -8,7 +8,7 @@ import { LIMITS } from "../../../src/core/limits.ts";
 import { SILENT } from "../../../src/core/log.ts";
 import { groupPatternsOf, namesOf, spanOf } from "../../../src/identity/certificate.ts";
 import { decodeEnrolmentAnswer } from "../../../src/identity/enrolment.ts";
-import { identityFiles } from "../../../src/identity/files.ts";
+import { identityFiles } from "../../../src/identity/paths.ts";
 import { openSigner, readIdentity } from "../../../src/identity/folder.ts";
 import { beginRenewal, settleKey } from "../../../src/identity/renew.ts";
 import { decodeRenewalRequest, encodeRenewalRequest } from "../../../src/identity/renewal.ts";

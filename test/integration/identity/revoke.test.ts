@@ -8,7 +8,7 @@ import { SILENT } from "../../../src/core/log.ts";
 import { readDenyList } from "../../../src/identity/deny-file.ts";
 import { DenyList } from "../../../src/identity/deny-list.ts";
 import { decodeEnrolmentAnswer, encodeEnrolmentRequest, type EnrolmentAnswer } from "../../../src/identity/enrolment.ts";
-import { identityFiles } from "../../../src/identity/files.ts";
+import { identityFiles } from "../../../src/identity/paths.ts";
 import { createToken, openSigner, openTokens, ownKey } from "../../../src/identity/folder.ts";
 import { parseJoinToken } from "../../../src/identity/join-token.ts";
 import { beginRenewal } from "../../../src/identity/renew.ts";

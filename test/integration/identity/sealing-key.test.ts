@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createNode } from "../../../src/node/create.ts";
-import { identityFiles } from "../../../src/identity/files.ts";
+import { identityFiles } from "../../../src/identity/paths.ts";
 import { openSealingKey } from "../../../src/identity/sealing-key.ts";
 import { enrolled, found } from "../../support/members.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { MeshNode, NodeOptions } from "receptor-mesh";
 import { definePlugin } from "receptor-mesh/plugin";
-import { identityFiles } from "../../../src/identity/files.ts";
+import { identityFiles } from "../../../src/identity/paths.ts";
 import { connectMesh } from "../../../src/node/connect.ts";
 import { createNode } from "../../../src/node/create.ts";
 import { enrolled, found } from "../../support/members.ts";

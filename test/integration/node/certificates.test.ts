@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { connect } from "node:tls";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { MeshNode, NodeOptions } from "receptor-mesh";
-import { identityFiles } from "../../../src/identity/files.ts";
+import { identityFiles } from "../../../src/identity/paths.ts";
 import { createNode } from "../../../src/node/create.ts";
 import { TestAuthority } from "../../support/certificates.ts";
 import { enrolled, found } from "../../support/members.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { MeshNode, NodeOptions } from "receptor-mesh";
 import type { MeshError } from "../../../src/core/errors.ts";
-import { identityFiles } from "../../../src/identity/files.ts";
+import { identityFiles } from "../../../src/identity/paths.ts";
 import { connectMesh } from "../../../src/node/connect.ts";
 import { createNode, type CreateExtra } from "../../../src/node/create.ts";
 import { FRAME } from "../../../src/wire/frame.ts";

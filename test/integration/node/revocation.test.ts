@@ -8,7 +8,7 @@ import type { MeshError } from "../../../src/core/errors.ts";
 import { nodeId } from "../../../src/core/ids.ts";
 import { LIMITS } from "../../../src/core/limits.ts";
 import { DenyList } from "../../../src/identity/deny-list.ts";
-import { identityFiles } from "../../../src/identity/files.ts";
+import { identityFiles } from "../../../src/identity/paths.ts";
 import { namesOf } from "../../../src/identity/certificate.ts";
 import { createNode, type CreateExtra } from "../../../src/node/create.ts";
 import { listRevoked, revoke } from "../../../src/node/membership/membership.ts";
