@@ -3,6 +3,9 @@ import type { Millis } from "./instant.ts";
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
+/** Bytes that a writer leaves before those that it gives away, for a header of what carries them: a WebSocket's is 14 at most. */
+export const WRITE_ROOM = 16;
+
 /** Every limit that a peer or a user can run into, in one place. docs/limits.md lists the same. Bytes and milliseconds. */
 export const LIMITS = {
   /** A frame that is no message and no stream chunk. */

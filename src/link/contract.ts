@@ -9,7 +9,8 @@ import type { SlabPool } from "./slab.ts";
  */
 export interface LinkPort {
   /**
-   * `bytes` do not change until `done` runs, unless they are `spent`: then nobody reads them any more, and the pipe may change them.
+   * `bytes` do not change until `done` runs. `spent`: nobody needs them afterwards, nor the WRITE_ROOM bytes before them in their buffer,
+   * so the pipe may write there.
    * False: full, so what waits is held back until `drained`.
    */
   write(bytes: Uint8Array, done: () => void, spent: boolean): boolean;

@@ -1,5 +1,5 @@
 import type { Random } from "../core/instant.ts";
-import { LIMITS } from "../core/limits.ts";
+import { LIMITS, WRITE_ROOM } from "../core/limits.ts";
 import { FRAME, LINK_HEADER, writeLinkHeader } from "../wire/frame.ts";
 import type { LinkPort, OutputHooks } from "./contract.ts";
 import { Lanes } from "./lanes.ts";
@@ -68,7 +68,7 @@ export class Outbox {
     const length = LINK_HEADER + body.length;
     if (this.#blocked) return this.#pushSlow(kind, linkFrame(kind, flags, body), 0, length);
     if (this.#at + length > this.#room) {
-      if (this.#slab !== undefined || length > SMALL_BYTES) return this.#pushShared(kind, flags, body);
+      if (this.#slab !== undefined || length > SMALL_BYTES - WRITE_ROOM) return this.#pushShared(kind, flags, body);
       this.#begin(this.#pool.takeSmall());
     }
     const slab = this.#slab as Slab;
@@ -185,14 +185,14 @@ export class Outbox {
   }
 
   #open(length: number): void {
-    this.#begin(this.#pool.take(length));
+    this.#begin(this.#pool.take(WRITE_ROOM + length));
   }
 
   #begin(slab: Slab): void {
     this.#slab = slab;
     this.#room = slab.bytes.length;
-    this.#at = 0;
-    this.#written = 0;
+    this.#at = WRITE_ROOM;
+    this.#written = WRITE_ROOM;
   }
 
   #retire(): void {
@@ -209,7 +209,8 @@ export class Outbox {
     const from = this.#written;
     const to = this.#at;
     if (slab === undefined || from === to) return;
-    this.#written = to;
+    this.#at = to + WRITE_ROOM;
+    this.#written = this.#at;
     this.#inFlight += to - from;
     slab.hold();
     this.#writing = true;

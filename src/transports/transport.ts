@@ -30,7 +30,8 @@ export interface Pipe {
   /**
    * Sends `bytes`, which must not change until `done` runs. False: the pipe is full, so wait for `onDrain` before
    * the next write if you can (a write in between is still taken). A write to a closed pipe runs `done` and does nothing.
-   * `spent`: nobody reads `bytes` afterwards, so the pipe may change them, which spares a WebSocket a copy. Default false.
+   * `spent`: nobody needs `bytes` afterwards, nor the WRITE_ROOM bytes before them in their buffer, so the pipe may write there, which
+   * spares a WebSocket a copy. Default false.
    */
   write(bytes: Uint8Array, done?: () => void, spent?: boolean): boolean;
   /** Bytes taken by `write` that have not left. */

@@ -2,6 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import * as websockets from "ws";
 import { MeshError } from "../core/errors.ts";
 import type { NodeId } from "../core/ids.ts";
+import { WRITE_ROOM } from "../core/limits.ts";
 import { lostError } from "./errors.ts";
 import { Inlet } from "./inlet.ts";
 import { CLOSE_MS, type SocketPipe } from "./socket-pipe.ts";
@@ -15,14 +16,29 @@ const NOT_BINARY = 1003;
 /** Close codes that say no more than that the other end is done: normal, going away, none given. */
 const UNREMARKABLE = new Set([NORMAL, 1001, 1005]);
 
-/** One message is one frame. */
-const WHOLE = { fin: true, rsv1: false, opcode: 2 };
-
 /** What `ws` makes frames with: it exports it, and does not describe it. By `send`, who dials would copy all that it sends to mask it. */
 interface Framer {
   /** Masks `bytes` where they are, unless they are `readOnly`. */
-  frame(bytes: Uint8Array, options: { readonly mask: boolean; readonly readOnly: boolean }): readonly [head: Uint8Array, body?: Uint8Array];
+  frame(bytes: Uint8Array, options: FrameOptions): readonly [head: Uint8Array, body?: Uint8Array];
 }
+
+/** For one message that is one frame. Made once, as objects that are spread anew for each are slow to make and to read. */
+class FrameOptions {
+  readonly fin = true;
+  readonly rsv1 = false;
+  readonly opcode = 2;
+  readonly mask: boolean;
+  readonly readOnly: boolean;
+
+  constructor(mask: boolean, readOnly: boolean) {
+    this.mask = mask;
+    this.readOnly = readOnly;
+  }
+}
+
+const PLAIN = new FrameOptions(false, true);
+const MASKED = new FrameOptions(true, true);
+const MASKED_IN_PLACE = new FrameOptions(true, false);
 
 const exported: unknown = "Sender" in websockets ? websockets.Sender : undefined;
 const framer = isFramer(exported) ? exported : undefined;
@@ -84,9 +100,11 @@ export class WsPipe implements Pipe {
       if (done !== undefined) queueMicrotask(done);
       return false;
     }
+    if (bytes.length <= MAX_MESSAGE) return this.#send(bytes, done, spent);
     let at = 0;
-    for (; bytes.length - at > MAX_MESSAGE; at += MAX_MESSAGE) this.#send(bytes.subarray(at, at + MAX_MESSAGE), undefined, spent);
-    return this.#send(at === 0 ? bytes : bytes.subarray(at), done, spent);
+    // In parts, each of which has the one before it where it would have room.
+    for (; bytes.length - at > MAX_MESSAGE; at += MAX_MESSAGE) this.#send(bytes.subarray(at, at + MAX_MESSAGE), undefined, false);
+    return this.#send(bytes.subarray(at), done, false);
   }
 
   #send(bytes: Uint8Array, done: (() => void) | undefined, spent: boolean): boolean {
@@ -94,7 +112,8 @@ export class WsPipe implements Pipe {
       this.#ws.send(bytes, { binary: true, compress: false }, () => done?.());
       return !this.#stream.writableNeedDrain;
     }
-    const [head, body] = framer.frame(bytes, { ...WHOLE, mask: this.#masks, readOnly: !spent });
+    const [head, body] = framer.frame(bytes, this.#masks ? (spent ? MASKED_IN_PLACE : MASKED) : PLAIN);
+    if (spent && body !== undefined && head.length <= WRITE_ROOM) return this.#under.write(joined(head, bytes), done);
     return body === undefined ? this.#under.write(head, done) : this.#under.writeBoth(head, body, done);
   }
 
@@ -136,6 +155,13 @@ export class WsPipe implements Pipe {
     this.#ws.close(code);
     this.#deadline ??= setTimeout(() => this.#ws.terminate(), CLOSE_MS).unref();
   }
+}
+
+/** `bytes` with `head` before them, where there is room for it. */
+function joined(head: Uint8Array, bytes: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(bytes.buffer, bytes.byteOffset - head.length, head.length + bytes.length);
+  whole.set(head);
+  return whole;
 }
 
 function isFramer(value: unknown): value is Framer {

@@ -1,6 +1,7 @@
 import { hashNodeId } from "../../../src/core/node-hash.ts";
 import { type MessageId, nodeId } from "../../../src/core/ids.ts";
 import type { MeshError } from "../../../src/core/errors.ts";
+import { WRITE_ROOM } from "../../../src/core/limits.ts";
 import type { LinkHooks, LinkPort, LinkTimes } from "../../../src/link/contract.ts";
 import { LinkSession } from "../../../src/link/session.ts";
 import type { SlabPool } from "../../../src/link/slab.ts";
@@ -58,6 +59,7 @@ export class FakePort implements LinkPort {
       return true;
     }
     this.queue.push({ bytes, done, spent });
+    if (spent) new Uint8Array(bytes.buffer, bytes.byteOffset - WRITE_ROOM, WRITE_ROOM).fill(0xee);
     this.pending += bytes.length;
     if (this.pending > this.capacity) this.needsDrain = true;
     return !this.needsDrain;
