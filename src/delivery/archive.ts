@@ -7,8 +7,8 @@ import type { Piece } from "./stream-sender.ts";
 /** Works of one page. */
 const PAGE = 1_024;
 /** Words of one work. */
-const WORDS = 7;
-const [COUNTER, HIGH, LOW, START, LENGTH, RESPONSES, MARKS] = [0, 1, 2, 3, 4, 5, 6];
+const WORDS = 6;
+const [COUNTER, START, LENGTH, RESPONSES, MARKS, SOURCE] = [0, 1, 2, 3, 4, 5];
 /** In the marks: the generation, and whether the message was to be held; `GONE`: somebody follows the work again. */
 const [GENERATION, HOLD, GONE] = [0xffff, 0x1_0000, 0x2_0000];
 
@@ -32,12 +32,19 @@ interface Lane {
   highest: number;
 }
 
+/** What many works in a row have in common. */
+interface Source {
+  readonly lane: Lane;
+  readonly sender: NodeId;
+  readonly originHigh: number;
+  readonly originLow: number;
+  readonly bytes: Uint8Array;
+}
+
 interface Page {
   readonly words: Uint32Array;
   readonly until: Float64Array;
-  readonly lanes: Lane[];
-  readonly senders: NodeId[];
-  readonly bytes: Uint8Array[];
+  readonly sources: Source[];
 }
 
 /**
@@ -73,19 +80,25 @@ export class Archive {
     const place = this.#next++;
     const at = place % PAGE;
     if (at === 0) this.#pages.push(newPage());
-    const { words, until: times, lanes, senders, bytes } = this.#page(place);
+    const { words, until: times, sources } = this.#page(place);
     const lane = this.#laneOf(id) ?? this.#openLane(id);
     const counter = counterOf(id);
     lane.places.set(counter, place);
     if (counter > lane.highest) lane.highest = counter;
-    lanes[at] = lane;
-    senders[at] = sender;
-    bytes[at] = stream.bytes;
+    const { bytes } = stream;
+    const last = sources.at(-1);
+    if (
+      last?.lane !== lane ||
+      last.bytes !== bytes ||
+      last.sender !== sender ||
+      last.originHigh !== originHigh ||
+      last.originLow !== originLow
+    )
+      sources.push({ lane, sender, originHigh, originLow, bytes });
     times[at] = until;
     const to = at * WORDS;
     words[to + COUNTER] = counter;
-    words[to + HIGH] = originHigh;
-    words[to + LOW] = originLow;
+    words[to + SOURCE] = sources.length - 1;
     words[to + START] = stream.start;
     words[to + LENGTH] = stream.length;
     words[to + RESPONSES] = responses;
@@ -127,10 +140,9 @@ export class Archive {
   }
 
   #remove(place: number): void {
-    const { words, lanes } = this.#page(place);
-    const at = place % PAGE;
-    const from = at * WORDS;
-    const lane = lanes[at] as Lane;
+    const { words, sources } = this.#page(place);
+    const from = (place % PAGE) * WORDS;
+    const { lane } = sources[words[from + SOURCE] as number] as Source;
     lane.places.delete(words[from + COUNTER] as number);
     if (lane.places.size === 0) {
       this.#lanes.delete(lane.key);
@@ -151,18 +163,18 @@ export class Archive {
   }
 
   #read(place: number): Rested {
-    const { words, senders, bytes } = this.#page(place);
-    const at = place % PAGE;
-    const from = at * WORDS;
+    const { words, sources } = this.#page(place);
+    const from = (place % PAGE) * WORDS;
     const marks = words[from + MARKS] as number;
+    const { sender, originHigh, originLow, bytes } = sources[words[from + SOURCE] as number] as Source;
     return {
-      sender: senders[at] as NodeId,
-      originHigh: words[from + HIGH] as number,
-      originLow: words[from + LOW] as number,
+      sender,
+      originHigh,
+      originLow,
       hold: (marks & HOLD) !== 0,
       responses: words[from + RESPONSES] as number,
       generation: marks & GENERATION,
-      stream: { bytes: bytes[at] as Uint8Array, start: words[from + START] as number, length: words[from + LENGTH] as number },
+      stream: { bytes, start: words[from + START] as number, length: words[from + LENGTH] as number },
     };
   }
 
@@ -188,5 +200,5 @@ export class Archive {
 }
 
 function newPage(): Page {
-  return { words: new Uint32Array(PAGE * WORDS), until: new Float64Array(PAGE), lanes: [], senders: [], bytes: [] };
+  return { words: new Uint32Array(PAGE * WORDS), until: new Float64Array(PAGE), sources: [] };
 }

@@ -123,4 +123,32 @@ describe("Archive", () => {
     retention.wake(1_000 + 3_000);
     expect([archive.size, archive.held]).toEqual([0, 0]);
   });
+
+  it("gives back each as it came to rest, where works that follow each other differ in one thing only", () => {
+    const { retention } = retain();
+    const [one, other] = [new Uint8Array(8), new Uint8Array(8)];
+    const first: Rested = { ...rested(1, 4), stream: { bytes: one, start: 0, length: 4 } };
+    const works: readonly (readonly [Kept, Rested])[] = [
+      [ended(1), first],
+      [ended(2), first],
+      [ended(3), { ...first, sender: nodeId("another") }],
+      [ended(4), { ...first, sender: nodeId("another"), originHigh: 5 }],
+      [ended(5), { ...first, sender: nodeId("another"), originHigh: 5, originLow: 6 }],
+      [ended(6), { ...first, sender: nodeId("another"), originHigh: 5, originLow: 6, stream: { bytes: other, start: 4, length: 4 } }],
+      [ended(7, 1), { ...first, sender: nodeId("another"), originHigh: 5, originLow: 6, stream: { bytes: other, start: 4, length: 4 } }],
+      [ended(8), first],
+    ];
+    for (const [work, what] of works) {
+      retention.keep(0, work, 4);
+      retention.rest(work, what);
+    }
+    for (const [{ id }, what] of works) {
+      const had = retention.archive.get(id);
+      expect(had).toEqual(what);
+      expect(had?.stream.bytes).toBe(what.stream.bytes);
+    }
+    for (const [{ id }] of works) retention.archive.take(id);
+    for (const [{ id }] of works) expect(retention.archive.has(id)).toBe(false);
+    expect([retention.archive.size, retention.archive.held]).toEqual([0, 0]);
+  });
 });
