@@ -60,7 +60,7 @@ export class PluginHost {
     }
     const abort = new WorkAbort();
     this.#runs.set(request.id, { definition: plugin.definition, abort });
-    this.#run(request, plugin, action.run, abort);
+    void this.#run(request, plugin, action.run, abort);
   }
 
   /** Tells the plugin to stop; `error` is the signal's reason. */
@@ -76,24 +76,23 @@ export class PluginHost {
     });
   }
 
-  #run(request: StartRequest, plugin: ReadyPlugin, action: ActionFunction<unknown>, abort: WorkAbort): void {
-    const { sink } = request;
+  /** Never rejects. */
+  async #run(request: StartRequest, plugin: ReadyPlugin, action: ActionFunction<unknown>, abort: WorkAbort): Promise<void> {
     const input = new WorkInput(request.input, abort);
-    const over = (outcome: Outcome): void => {
-      this.#runs.delete(request.id);
-      this.#release(plugin.definition);
-      this.#options.onEnded(request.id, outcome);
-    };
-    const ended = (failed: boolean, thrown: unknown): void => {
-      const outcome = failed ? failureOf(thrown) : DONE;
-      const closing = input.close();
-      if (closing === undefined) return over(outcome);
-      closing.then(
-        () => over(outcome),
-        (error: unknown) => over(failureOf(error)),
-      );
-    };
-    runAction(action, { input, context: this.#context(request, plugin, abort), abort, sink, ended });
+    let outcome: Outcome = DONE;
+    try {
+      try {
+        await runAction(action, input, this.#context(request, plugin, abort), abort, request.sink);
+      } finally {
+        const closing = input.close();
+        if (closing !== undefined) await closing;
+      }
+    } catch (thrown) {
+      outcome = failureOf(thrown);
+    }
+    this.#runs.delete(request.id);
+    this.#release(plugin.definition);
+    this.#options.onEnded(request.id, outcome);
   }
 
   #context(request: StartRequest, plugin: ReadyPlugin, abort: WorkAbort): Context {

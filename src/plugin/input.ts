@@ -32,10 +32,7 @@ export class WorkInput implements Input {
   }
 
   bytes(limit = LIMIT): Promise<Uint8Array> {
-    const { inline } = this.#source;
-    if (inline === undefined || inline.length > limit || this.#taken !== undefined) return this.#gather("bytes()", limit);
-    this.#taken = "bytes()";
-    return Promise.resolve(inline);
+    return this.#gather("bytes()", limit);
   }
 
   async text(limit = LIMIT): Promise<string> {

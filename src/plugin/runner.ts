@@ -31,74 +31,32 @@ export function onChannel(payload: Payload, channel: string): ChannelResponse {
   return response;
 }
 
-/** One action at work. */
-export interface Running {
-  readonly input: WorkInput;
-  readonly context: Context;
-  readonly abort: WorkAbort;
-  readonly sink: ResponseSink;
-  /** Its code has really ended. Once, and never before `runAction` has returned. `thrown`: why it failed. */
-  ended(failed: boolean, thrown: unknown): void;
-}
-
 /**
- * Runs one action, at the pace that its responses are taken. After the abort nothing more is pulled or sent, and it fails with the
- * abort's reason; otherwise it fails with what the action threw. Most small works are a promise of one response: for those this costs one
- * callback, where functions that await each other would cost more than all else that is done for the response.
+ * Runs one action, at the pace that its responses are taken, and settles when its code has really ended. After the
+ * abort nothing more is pulled or sent, and it rejects with the abort's reason; otherwise it rejects with what the action threw.
  */
-export function runAction(action: ActionFunction<unknown>, running: Running): void {
-  const { abort, input, context } = running;
-  let produced: unknown;
+export async function runAction(
+  run: ActionFunction<unknown>,
+  input: WorkInput,
+  context: Context,
+  abort: WorkAbort,
+  sink: ResponseSink,
+): Promise<void> {
+  abort.throwIfAborted();
   try {
+    const produced: unknown = run(input, context);
+    const steps = stepsOf(produced);
+    if (steps !== undefined) return await drain(steps, abort, sink);
+    const value: unknown = await produced;
     abort.throwIfAborted();
-    produced = action(input, context);
+    const later = stepsOf(value);
+    if (later !== undefined) return await drain(later, abort, sink);
+    if (value !== undefined) await send(value as Item, abort, sink);
   } catch (error) {
-    produced = Promise.reject(error);
+    // What an action throws because it was told to stop says less than why it was.
+    abort.throwIfAborted();
+    throw error;
   }
-  if (produced instanceof Promise)
-    return void produced.then(
-      (value: unknown) => takeValue(value, running),
-      (error: unknown) => fail(error, running),
-    );
-  void settle(takeAll(produced, running), running);
-}
-
-/** What an action's promise came to: often the one response, which just leaves. */
-function takeValue(value: unknown, running: Running): void {
-  if (!running.abort.aborted && (value === undefined || typeof value === "string" || value instanceof Uint8Array)) {
-    try {
-      const sending = value === undefined ? undefined : send(value, running.abort, running.sink);
-      return sending === undefined ? running.ended(false, undefined) : void settle(sending, running);
-    } catch (error) {
-      return fail(error, running);
-    }
-  }
-  void settle(takeAll(value, running), running);
-}
-
-async function takeAll(produced: unknown, { abort, sink }: Running): Promise<void> {
-  abort.throwIfAborted();
-  const steps = stepsOf(produced);
-  if (steps !== undefined) return await drain(steps, abort, sink);
-  const value: unknown = await produced;
-  abort.throwIfAborted();
-  const later = stepsOf(value);
-  if (later !== undefined) return await drain(later, abort, sink);
-  if (value !== undefined) await send(value as Item, abort, sink);
-}
-
-async function settle(rest: Promise<void>, running: Running): Promise<void> {
-  try {
-    await rest;
-  } catch (error) {
-    return fail(error, running);
-  }
-  running.ended(false, undefined);
-}
-
-/** What an action throws because it was told to stop says less than why it was. */
-function fail(error: unknown, running: Running): void {
-  running.ended(true, running.abort.reason ?? error);
 }
 
 async function drain(iterator: Steps, abort: WorkAbort, sink: ResponseSink): Promise<void> {
