@@ -11,13 +11,20 @@ const MOST = 4_096;
 export class ChurnMap<K, V> {
   #map = new Map<K, V>();
   #added = 0;
+  /** What was asked for last is often asked for next. Undefined as a value: nothing is remembered. */
+  #lastKey: K | undefined;
+  #last: V | undefined;
 
   get size(): number {
     return this.#map.size;
   }
 
   get(key: K): V | undefined {
-    return this.#map.get(key);
+    if (key === this.#lastKey && this.#last !== undefined) return this.#last;
+    const value = this.#map.get(key);
+    this.#lastKey = key;
+    this.#last = value;
+    return value;
   }
 
   has(key: K): boolean {
@@ -27,15 +34,19 @@ export class ChurnMap<K, V> {
   set(key: K, value: V): void {
     if (++this.#added >= EVERY && this.#added >= 4 * this.#map.size) this.#renew();
     this.#map.set(key, value);
+    this.#lastKey = key;
+    this.#last = value;
   }
 
   delete(key: K): boolean {
+    if (key === this.#lastKey) this.#last = undefined;
     return this.#map.delete(key);
   }
 
   clear(): void {
     this.#map = new Map();
     this.#added = 0;
+    this.#last = undefined;
   }
 
   /** As they are now, in the order in which they came. */

@@ -32,7 +32,10 @@ export class WorkInput implements Input {
   }
 
   bytes(limit = LIMIT): Promise<Uint8Array> {
-    return this.#gather("bytes()", limit);
+    const { inline } = this.#source;
+    if (inline === undefined || inline.length > limit || this.#taken !== undefined) return this.#gather("bytes()", limit);
+    this.#taken = "bytes()";
+    return Promise.resolve(inline);
   }
 
   async text(limit = LIMIT): Promise<string> {
