@@ -9,6 +9,9 @@ const LOOK_EVERY = 500;
 /** What npm writes when it has changed a folder. */
 const FILES = ["package.json", "package-lock.json", "node_modules/.package-lock.json"];
 
+/** Of what is not there. */
+const NONE = "none";
+
 /**
  * Calls `onChange` within a second of a change of the plugin folder, once whoever changed it is done. It looks at three files twice a
  * second: that costs nothing, and sees what notifications miss, such as a folder that is made later or lies on another machine.
@@ -45,6 +48,8 @@ export class FolderWatch {
   /** Undefined where it cannot be told now. */
   async #state(): Promise<string | undefined> {
     try {
+      // Most nodes have no such folder, and one look tells.
+      if ((await stamp(this.#folder)) === NONE) return FILES.map(() => NONE).join(" ");
       if (await isFolderLocked(this.#folder)) return undefined;
       const facts = await Promise.all(FILES.map((file) => stamp(join(this.#folder, file))));
       return facts.join(" ");
@@ -60,7 +65,7 @@ async function stamp(path: string): Promise<string> {
     const { size, mtimeNs, ino } = await stat(path, { bigint: true });
     return `${size}-${mtimeNs}-${ino}`;
   } catch (error) {
-    if (isMissing(error)) return "none";
+    if (isMissing(error)) return NONE;
     throw error;
   }
 }
