@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { isMeshError, MeshError, toMeshError } from "../core/errors.ts";
 import type { Logger } from "../core/log.ts";
 import type { ResourceStack } from "../core/resources.ts";
@@ -21,12 +21,40 @@ export async function prepareDataDir(dataDir: string | undefined, resources: Res
     resources.defer(() => rm(temporary, { recursive: true, force: true, maxRetries: 3 }));
     return temporary;
   }
+  await makeDataDir(dataDir);
+  return dataDir;
+}
+
+/** Makes the data folder, and those above it, for its user alone. Rejects with CONFIG_INVALID. */
+export async function makeDataDir(dataDir: string): Promise<void> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await makeFolders(resolve(dataDir));
   } catch (cause) {
     throw new MeshError("CONFIG_INVALID", `the data folder ${dataDir} cannot be made: ${toMeshError(cause).message}`, { cause });
   }
-  return dataDir;
+}
+
+/** One after the other: `recursive` of Node never ends where there is the folder above and nothing can be made in it, as in /proc. */
+async function makeFolders(folder: string): Promise<void> {
+  if (await makeFolder(folder)) return;
+  await makeFolders(dirname(folder));
+  if (!(await makeFolder(folder))) throw new Error(`nothing can be made in ${dirname(folder)}`);
+}
+
+/** `false`: there is no folder above it. */
+async function makeFolder(folder: string): Promise<boolean> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" && dirname(folder) !== folder) return false;
+    if ((await stat(folder).catch(() => undefined))?.isDirectory() === true) return true;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 /** Opens the store in the data folder; short-lived nodes have one in memory. Rejects with DATA_DIR_IN_USE that says who holds it. */

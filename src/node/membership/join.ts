@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import type { NodeConfig } from "../../config/node-config.ts";
 import { isMeshError, MeshError } from "../../core/errors.ts";
 import type { NodeId } from "../../core/ids.ts";
@@ -9,6 +8,7 @@ import { type JoinToken, parseJoinToken } from "../../identity/join-token.ts";
 import { refusedToken } from "../../identity/judge.ts";
 import { askListener, seenCertificates } from "../../transports/ask.ts";
 import { formatMeshUrl, type MeshUrl, parseMeshUrl } from "../../transports/url.ts";
+import { makeDataDir } from "../data-dir.ts";
 import { resolveNodeId } from "../node-id.ts";
 
 /** How often the peers are tried, and how long to wait between: the one that signs may be starting. */
@@ -52,7 +52,7 @@ export async function join({ config, token: text, signal, sleep }: JoinOptions):
   if (token.expires <= Date.now())
     throw refusedToken("expired", `the join token has expired on ${new Date(token.expires).toISOString()}: ask for a new one`);
   const peers = signers(config);
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeDataDir(dataDir);
   const node = await resolveNodeId(config.id ?? had?.node, dataDir);
   const { createRequest } = await import("../../identity/x509.ts");
   const question = encodeEnrolmentRequest({

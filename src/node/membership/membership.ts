@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { readFile } from "node:fs/promises";
 import type { NodeConfig } from "../../config/node-config.ts";
 import { MeshError } from "../../core/errors.ts";
@@ -12,6 +11,7 @@ import { isMeshId } from "../../identity/names.ts";
 import { SIGNING_DEFAULTS } from "../../identity/signing.ts";
 import { MAX_USES } from "../../identity/token-store.ts";
 import { resolveNodeId } from "../node-id.ts";
+import { makeDataDir } from "../data-dir.ts";
 import { expiryWarning, openSecurity } from "./security.ts";
 
 export { type AccessTest, testAccess } from "./access.ts";
@@ -34,7 +34,7 @@ export interface MeshWish {
 
 /** Makes a mesh whose first node is that of the data folder. Rejects with CONFIG_INVALID where the folder belongs to a mesh. */
 export async function makeMesh(dataDir: string, id: string | undefined, wish: MeshWish = {}): Promise<Founded> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeDataDir(dataDir);
   const mesh = randomBytes(8).toString("hex");
   if (!isMeshId(mesh)) throw new MeshError("INTERNAL", "the id of the mesh is none");
   const made = await foundMesh(dataDir, await resolveNodeId(id, dataDir), mesh, Date.now(), SILENT, { ...SIGNING_DEFAULTS, ...wish });

@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import type { NodeConfig } from "../../config/node-config.ts";
 import { MeshError } from "../../core/errors.ts";
 import { SILENT } from "../../core/log.ts";
@@ -7,6 +7,7 @@ import { hashOfCertificate, namesOf, readCertificate } from "../../identity/cert
 import { readIdentity } from "../../identity/folder.ts";
 import { installDenyList, installSigned, requestCertificate, signRequest } from "../../identity/offline.ts";
 import { formatRequest, LONGEST_REQUEST, parseRequest } from "../../identity/request-file.ts";
+import { makeDataDir } from "../data-dir.ts";
 import { resolveNodeId } from "../node-id.ts";
 
 export interface Requested {
@@ -17,7 +18,7 @@ export interface Requested {
 
 /** Writes a request for the node of a data folder to `path`, or to ID.request in `cwd`. */
 export async function request(dataDir: string, { id, groups, newKey, path, cwd }: RequestWish): Promise<Requested> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeDataDir(dataDir);
   const had = await readIdentity(dataDir);
   if (had !== undefined && id !== undefined && id !== had.node)
     throw new MeshError("INVALID_ARGUMENT", `${dataDir} belongs to node "${had.node}": name another data folder for "${id}"`);
