@@ -47,7 +47,7 @@ export async function connectMesh(options: ConnectOptions): Promise<MeshNode> {
   const why = [...refusals.values()].join("; ");
   throw new MeshError(
     "UNREACHABLE_MESH",
-    `no peer answers at ${options.peers.join(", ")}${why === "" ? ` within ${timeout} ms` : `: ${why}`}; is a node running there? Say where with --peer`,
+    `no peer answers at ${options.peers.join(", ")}${why === "" ? ` within ${timeout} ms` : `: ${why}`}; say with --peer where a node runs`,
   );
 }
 
