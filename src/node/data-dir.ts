@@ -38,7 +38,7 @@ export async function makeDataDir(dataDir: string): Promise<void> {
 async function makeFolders(folder: string): Promise<void> {
   if (await makeFolder(folder)) return;
   await makeFolders(dirname(folder));
-  if (!(await makeFolder(folder))) throw new Error(`nothing can be made in ${dirname(folder)}`);
+  if (!(await makeFolder(folder))) throw new MeshError("CONFIG_INVALID", `nothing can be made in ${dirname(folder)}`);
 }
 
 /** `false`: there is no folder above it. */
