@@ -25,6 +25,7 @@ export type { ErrorCode, ErrorData, ExitStatus } from "./core/errors.ts";
 export type { AccessRuleOption, DurationOption, NodeOptions, SizeOption } from "./config/options.ts";
 export type {
   CallOptions,
+  EachResponse,
   LinkStatus,
   MeshEvent,
   MeshNode,

@@ -50,6 +50,9 @@ export interface Response {
   stream(): Readable;
 }
 
+/** What a program does with each response; the next one waits for the promise, where it returns one. */
+export type EachResponse = (response: Response) => void | Promise<void>;
+
 export interface WorkResult {
   readonly state: "succeeded";
   /** How many responses there were. */
@@ -82,7 +85,7 @@ export interface Work extends AsyncIterable<Response> {
    * Calls `each` for every response; the next waits for the promise where it returns one. Faster than iterating where responses are many and
    * small: those that came together are handed over together. Rejects with what `each` threw, ABORTED, and as `result` does.
    */
-  forEach(each: (response: Response) => void | Promise<void>, options?: { readonly signal?: AbortSignal }): Promise<WorkResult>;
+  forEach(each: EachResponse, options?: { readonly signal?: AbortSignal }): Promise<WorkResult>;
   events(): AsyncIterable<WorkEvent>;
   /** Asks the worker to stop; resolves when it ended. */
   cancel(): Promise<void>;

@@ -1,9 +1,8 @@
 import type { Writable } from "node:stream";
 import { isMeshError, MeshError, toMeshError } from "../../core/errors.ts";
 import type { NodeId } from "../../core/ids.ts";
-import type { Response, Work, WorkEvent, WorkResult, WorkState } from "../api.ts";
+import type { EachResponse, Response, Work, WorkEvent, WorkResult, WorkState } from "../api.ts";
 import { Emitter } from "../emitter.ts";
-import type { EachResponse } from "./response-loop.ts";
 import type { SentWork } from "./sent-work.ts";
 import { abortable } from "../signals.ts";
 

@@ -1,10 +1,9 @@
 import { MeshError } from "../../core/errors.ts";
 import { isGroupName, isNodeId, type NodeId } from "../../core/ids.ts";
 import type { Member } from "../../routing/types.ts";
-import type { Response, Work, WorkEvent, WorkResult, WorkState } from "../api.ts";
+import type { EachResponse, Response, Work, WorkEvent, WorkResult, WorkState } from "../api.ts";
 import { Emitter } from "../emitter.ts";
 import { abortable } from "../signals.ts";
-import type { EachResponse } from "./response-loop.ts";
 
 export type Target = { readonly type: "node"; readonly node: NodeId } | GroupTarget;
 

@@ -1,9 +1,6 @@
-import type { Response } from "../api.ts";
+import type { EachResponse } from "../api.ts";
 import { abortable, aborted } from "../signals.ts";
 import type { ResponseSource, ResponseWaiter } from "./response-iterator.ts";
-
-/** What a program does with each response; the next one waits for the promise, where it returns one. */
-export type EachResponse = (response: Response) => void | Promise<void>;
 
 /**
  * Calls `each` for every response until the last. What has come together is handed over together: a promise for each response,
@@ -16,9 +13,13 @@ export async function forEachResponse(source: ResponseSource, each: EachResponse
   try {
     for (;;) {
       for (let response = source.take(); response !== undefined; response = source.take()) {
-        const busy = each(response);
-        if (busy !== undefined) await abortable(busy, signal);
-        response.abandon();
+        try {
+          const busy = each(response);
+          if (busy !== undefined) await abortable(busy, signal);
+        } finally {
+          // What was not taken of it is dropped, also where this was the last to be had: it would hold up those behind it.
+          response.abandon();
+        }
         checkSignal(signal);
       }
       if (source.over) return;

@@ -4,12 +4,12 @@ import { Fifo } from "../../core/fifo.ts";
 import type { MessageId, NodeId } from "../../core/ids.ts";
 import { LIMITS } from "../../core/limits.ts";
 import type { WorkEnd } from "../../wire/record.ts";
-import type { Response, Work, WorkEvent, WorkResult, WorkState } from "../api.ts";
+import type { EachResponse, Response, Work, WorkEvent, WorkResult, WorkState } from "../api.ts";
 import { Deferred } from "./deferred.ts";
 import { Emitter } from "../emitter.ts";
 import type { WorkResponse } from "./response.ts";
 import { ResponseIterator, type ResponseSource, type ResponseWaiter } from "./response-iterator.ts";
-import { type EachResponse, forEachResponse } from "./response-loop.ts";
+import { forEachResponse } from "./response-loop.ts";
 import { type ResponseHandlers, ResponseReader } from "./response-reader.ts";
 import { abortable } from "../signals.ts";
 

@@ -4,7 +4,7 @@ import { MeshError } from "../../../src/core/errors.ts";
 import { messageId, nodeId } from "../../../src/core/ids.ts";
 import type { Response } from "../../../src/node/api.ts";
 import { SentWork } from "../../../src/node/sending/sent-work.ts";
-import { endRecord, recordHead } from "../../../src/wire/record.ts";
+import { endRecord, finishRecord, recordHead } from "../../../src/wire/record.ts";
 
 const ID = messageId("00000000-0000-8000-8000-000000000001");
 
@@ -113,6 +113,15 @@ describe("SentWork.forEach", () => {
     await expect(work.forEach(() => fail("enough"))).rejects.toThrow("enough");
     expect(read()).toBe(response("a").length);
     expect(((await work[Symbol.asyncIterator]().next()).value as Response).text()).toBe("b");
+  });
+
+  it("drops a streamed response that was not taken, also where it stops there: others get what is behind it", async () => {
+    const { work, read } = sent();
+    const [begin, chunk] = [recordHead("begin", "bytes", undefined, 0).slice(), recordHead("chunk", "bytes", undefined, 5).slice()];
+    const streamed = concat([begin, chunk, utf8("hello"), finishRecord()]);
+    work.onBytes(concat([streamed, response("b")]));
+    await expect(work.forEach(() => fail("enough"))).rejects.toThrow("enough");
+    expect(read()).toBe(streamed.length);
   });
 
   it("rejects with the work's failure", async () => {
