@@ -1,33 +1,47 @@
-/** As many that have gone may lie before the first. */
-const SLACK = 1_024;
+/** Places at first, and those that an empty one keeps; powers of two. */
+const LEAST = 16;
+const KEPT = 1_024;
 
 /** First in, first out, at the same cost however many wait: an array's own `shift` moves all that are left. */
 export class Fifo<T extends object> {
-  #items: (T | undefined)[] = [];
+  /** A ring: an array that is emptied and filled again grows again each time. */
+  #ring = places<T>(LEAST);
   #first = 0;
+  #size = 0;
 
   get size(): number {
-    return this.#items.length - this.#first;
+    return this.#size;
   }
 
   push(item: T): void {
-    this.#items.push(item);
+    if (this.#size === this.#ring.length) this.#grow();
+    this.#ring[(this.#first + this.#size++) & (this.#ring.length - 1)] = item;
   }
 
   /** Undefined: it is empty. */
   shift(): T | undefined {
+    if (this.#size === 0) return undefined;
+    const ring = this.#ring;
     const at = this.#first;
-    const item = this.#items[at];
-    if (item === undefined) return undefined;
-    this.#items[at] = undefined;
-    this.#first = at + 1;
-    if (this.#first === this.#items.length) {
-      this.#items.length = 0;
-      this.#first = 0;
-    } else if (this.#first >= SLACK && this.#first * 2 >= this.#items.length) {
-      this.#items = this.#items.slice(this.#first);
+    const item = ring[at];
+    ring[at] = undefined;
+    this.#first = (at + 1) & (ring.length - 1);
+    if (--this.#size === 0 && ring.length > KEPT) {
+      this.#ring = places(LEAST);
       this.#first = 0;
     }
     return item;
   }
+
+  #grow(): void {
+    const ring = this.#ring;
+    const wider = places<T>(2 * ring.length);
+    for (let i = 0; i < ring.length; i++) wider[i] = ring[(this.#first + i) & (ring.length - 1)];
+    this.#ring = wider;
+    this.#first = 0;
+  }
+}
+
+function places<T>(count: number): (T | undefined)[] {
+  return new Array<T | undefined>(count).fill(undefined);
 }

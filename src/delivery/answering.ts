@@ -186,7 +186,7 @@ export class Answering {
     if (!down.outstanding || conversation.detached) return;
     if (conversation.wait >= RESEND.first) this.#port.silent(peer.high, peer.low, conversation.wait / 2);
     if (this.#port.hasRoute(peer.high, peer.low)) {
-      const nothing = { offset: down.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false };
+      const nothing = { offset: down.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false, roomy: false };
       this.#frames.sendChunk(peer, id, nothing, FLAG.probe | FLAG.accepted, generation);
     }
     this.#probes.set(conversation, now + conversation.wait);

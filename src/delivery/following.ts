@@ -127,7 +127,7 @@ export class Following {
     timers.set(id, now + conversation.wait);
     if (up?.outstanding === true) {
       if (conversation.wait >= RESEND.first) port.silent(to.high, to.low, conversation.wait / 2);
-      const nothing = { offset: up.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false };
+      const nothing = { offset: up.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false, roomy: false };
       frames.sendChunk(to, id, nothing, FLAG.upward | FLAG.probe, 0);
       conversation.wait = Math.min(RESEND.most, conversation.wait * 2);
       return;

@@ -53,13 +53,18 @@ export class Frames {
 
   /** Sends one chunk of a stream. */
   sendChunk(to: NodeHash, id: MessageId, chunk: Chunk, flags: number, generation: number): boolean {
-    const count = chunk.to - chunk.from;
+    const { bytes, from } = chunk;
+    const count = chunk.to - from;
     const length = DATA_HEADER + count;
-    this.#reach(length);
+    if (!chunk.roomy) this.#reach(length);
     this.#header(this.#scratchView, length, { kind: FRAME.data, to, flags: flags | (chunk.fin ? FLAG.fin : 0), auxiliary: generation });
     writeMessageId(this.#scratch, OFFSET.id, id);
     writeOffset(this.#scratchView, ROUTED_HEADER, chunk.offset);
-    if (count > 0) this.#scratch.set(count === chunk.bytes.length ? chunk.bytes : chunk.bytes.subarray(chunk.from, chunk.to), DATA_HEADER);
+    if (chunk.roomy) {
+      bytes.set(this.#scratch.subarray(0, DATA_HEADER), from - DATA_HEADER);
+      return this.#port.transmit(bytes, from - DATA_HEADER, chunk.to);
+    }
+    if (count > 0) this.#scratch.set(count === bytes.length ? bytes : bytes.subarray(from, chunk.to), DATA_HEADER);
     return this.#port.transmit(this.#scratch, 0, length);
   }
 

@@ -10,6 +10,9 @@ const SMALL = 4_096;
 /** Empty segments that a stream keeps for what it sends next: as many as one acknowledgement can set free. */
 const SPARE = LIMITS.credit / LIMITS.chunk;
 
+/** Before the bytes of a whole segment: room for the header of a frame, so that nothing is copied to put the two together. */
+export const HEAD_ROOM = 64;
+
 /** Bytes of a stream, to be sent as one chunk: `bytes[from, to)` at `offset`. */
 export interface Chunk {
   readonly offset: number;
@@ -17,6 +20,8 @@ export interface Chunk {
   readonly from: number;
   readonly to: number;
   readonly fin: boolean;
+  /** HEAD_ROOM bytes before `from` are nobody's: a header may be written there. */
+  readonly roomy: boolean;
 }
 
 /** Bytes that lie in one piece: `bytes[start, start + length)`. */
@@ -151,13 +156,23 @@ export class StreamSender {
 
   /** Copies a record, or its `head` and its `body`; `serial` names it for a later `rewind`. */
   write(head: Uint8Array, body = EMPTY, serial?: number): void {
+    const length = head.length + body.length;
+    if (length === 0) return;
+    const segment = this.#tail(length);
     if (serial !== undefined) {
-      const segment = this.#tail(head.length + body.length);
       segment.serial ??= serial;
       if (segment.serial === serial) segment.serialOffset = this.#end;
     }
-    this.#copy(head, body.length);
-    this.#copy(body, 0);
+    if (length > segment.size - segment.length) {
+      this.#copy(head, body.length);
+      this.#copy(body, 0);
+      return;
+    }
+    const at = segment.start + segment.length;
+    copy(head, 0, head.length, segment.bytes, at);
+    copy(body, 0, body.length, segment.bytes, at + head.length);
+    segment.length += length;
+    this.#end += length;
   }
 
   /** `after`: bytes that follow these. */
@@ -193,6 +208,7 @@ export class StreamSender {
         from,
         to: from + length,
         fin: this.#ended && this.#sent + length === this.#end,
+        roomy: passed === 0 && segment.size === LIMITS.chunk,
       };
       this.#sent += length;
       if (this.#sent <= this.#highest) this.resent += length;
@@ -202,7 +218,7 @@ export class StreamSender {
     }
     if (this.#ended && !this.#finSent && this.#sent === this.#end) {
       this.#finSent = true;
-      return { offset: this.#sent, bytes: EMPTY, from: 0, to: 0, fin: true };
+      return { offset: this.#sent, bytes: EMPTY, from: 0, to: 0, fin: true, roomy: false };
     }
     return undefined;
   }
@@ -283,8 +299,8 @@ export class StreamSender {
     const least = last === undefined ? Math.max(FIRST_SEGMENT, wanted + END_ROOM) : last.size * GROWTH;
     const size = Math.min(LIMITS.chunk, Math.max(least, wanted));
     const nursery = last === undefined && size <= SMALL ? this.#nursery : undefined;
-    const start = nursery?.take(size) ?? 0;
-    const bytes = nursery?.bytes ?? new Uint8Array(size);
+    const start = nursery?.take(size) ?? (size === LIMITS.chunk ? HEAD_ROOM : 0);
+    const bytes = nursery?.bytes ?? new Uint8Array(start + size);
     const segment: Segment = { offset: this.#end, bytes, start, size, length: 0, serial: undefined, serialOffset: 0 };
     this.#segments.push(segment);
     return segment;

@@ -1,4 +1,4 @@
-import { concat, copyOf, EMPTY, fromUtf8Lossy, utf8 } from "../core/bytes.ts";
+import { concat, EMPTY, fromUtf8Lossy, room, utf8 } from "../core/bytes.ts";
 import { MeshError } from "../core/errors.ts";
 import { LIMITS } from "../core/limits.ts";
 import { Fields } from "./check.ts";
@@ -37,8 +37,8 @@ const WHOLE = 8;
 /** u8 type, u8 content and channel flag, u16 reserved, u32 length of what follows. */
 export const RECORD_HEADER = 8;
 
-function writeRecordHeader(bytes: Uint8Array, type: keyof typeof TYPE, flags: number, length: number): void {
-  bytes[0] = TYPE[type];
+function writeRecordHeader(bytes: Uint8Array, type: number, flags: number, length: number): void {
+  bytes[0] = type;
   bytes[1] = flags;
   bytes[2] = 0;
   bytes[3] = 0;
@@ -59,12 +59,12 @@ export function recordHead(
   whole = false,
 ): Uint8Array {
   if (channel === undefined) {
-    writeRecordHeader(BARE_HEAD, type, flagOf(content) | (whole ? WHOLE : 0), length);
+    writeRecordHeader(BARE_HEAD, typeOf(type), flagOf(content) | (whole ? WHOLE : 0), length);
     return BARE_HEAD;
   }
   const label = concat([Uint8Array.of(channel.length), utf8(channel)]);
   const head = new Uint8Array(RECORD_HEADER + label.length);
-  writeRecordHeader(head, type, flagOf(content) | HAS_CHANNEL | (whole ? WHOLE : 0), label.length + length);
+  writeRecordHeader(head, typeOf(type), flagOf(content) | HAS_CHANNEL | (whole ? WHOLE : 0), label.length + length);
   head.set(label, RECORD_HEADER);
   return head;
 }
@@ -93,20 +93,20 @@ const SUCCEEDED: (Uint8Array | undefined)[] = new Array<undefined>(16).fill(unde
 
 function layEnd(end: WorkEnd): Uint8Array {
   return bare(
-    "end",
+    TYPE.end,
     encode({ s: end.state, n: end.responses, x: end.exitCode ?? null, e: end.error === undefined ? null : errorToPlain(end.error) }),
   );
 }
 
-function bare(type: "finish" | "running" | "end", body: Uint8Array): Uint8Array {
+function bare(type: number, body: Uint8Array): Uint8Array {
   const record = new Uint8Array(RECORD_HEADER + body.length);
   writeRecordHeader(record, type, 0, body.length);
   record.set(body, RECORD_HEADER);
   return record;
 }
 
-const FINISH = bare("finish", EMPTY);
-const RUNNING = bare("running", EMPTY);
+const FINISH = bare(TYPE.finish, EMPTY);
+const RUNNING = bare(TYPE.running, EMPTY);
 
 /**
  * Cuts the response stream into records. The bytes pushed are copied once; payloads share that copy. A chunk that has not come whole is handed
@@ -117,11 +117,18 @@ export class RecordReader {
   #held: Uint8Array = EMPTY;
   /** Payload bytes of a chunk that have not come yet. */
   #missing = 0;
+  readonly #allocate: (size: number) => Uint8Array;
+
+  /** `allocate`: memory that is written all over; what it held before does not matter. */
+  constructor(allocate: (size: number) => Uint8Array = room) {
+    this.#allocate = allocate;
+  }
 
   push(bytes: Uint8Array, each: (record: ResponseRecord, size: number) => void): void {
-    const data = this.#held.length > 0 ? concat([this.#held, bytes]) : copyOf(bytes, 0, bytes.length);
-    this.#held = EMPTY;
+    const data = this.#join(bytes);
     let at = this.#rest(data, each);
+    // Asked for once: it takes as long as to make a view.
+    const { buffer, byteOffset } = data;
     while (data.length - at >= RECORD_HEADER) {
       const length = word(data, at + 4);
       if (length > LIMITS.record)
@@ -134,11 +141,21 @@ export class RecordReader {
         each({ type: "chunk", payload: data.subarray(at + RECORD_HEADER) }, here);
         return;
       }
-      const record = readRecord(data, at, at + size);
+      const record = readRecord(data, at, at + size, buffer, byteOffset);
       at += size;
       if (record !== undefined) each(record, size);
     }
     if (at < data.length) this.#held = data.subarray(at);
+  }
+
+  /** What is held, and `bytes`, in memory of its own. */
+  #join(bytes: Uint8Array): Uint8Array {
+    const held = this.#held;
+    this.#held = EMPTY;
+    const data = this.#allocate(held.length + bytes.length);
+    if (held.length > 0) data.set(held);
+    data.set(bytes, held.length);
+    return data;
   }
 
   /** What belongs to the chunk that was cut off. Returns where it ends. */
@@ -152,7 +169,7 @@ export class RecordReader {
 }
 
 /** A record of a type that this version does not know is left out. */
-function readRecord(data: Uint8Array, start: number, end: number): ResponseRecord | undefined {
+function readRecord(data: Uint8Array, start: number, end: number, buffer: ArrayBufferLike, base: number): ResponseRecord | undefined {
   const type = data[start] as number;
   const flags = data[start + 1] as number;
   let at = start + RECORD_HEADER;
@@ -165,7 +182,7 @@ function readRecord(data: Uint8Array, start: number, end: number): ResponseRecor
   }
   switch (type) {
     case TYPE.response:
-      return { type: "response", content: contentOf(flags), channel, payload: data.subarray(at, end) };
+      return { type: "response", content: contentOf(flags), channel, payload: new Uint8Array(buffer, base + at, end - at) };
     case TYPE.begin:
       return { type: "begin", content: contentOf(flags), channel, whole: (flags & WHOLE) !== 0 };
     case TYPE.chunk:
@@ -179,6 +196,11 @@ function readRecord(data: Uint8Array, start: number, end: number): ResponseRecor
     default:
       return undefined;
   }
+}
+
+/** Written out: a look-up by a name that varies takes longer than all else in a header. */
+function typeOf(type: "response" | "begin" | "chunk"): number {
+  return type === "response" ? TYPE.response : type === "chunk" ? TYPE.chunk : TYPE.begin;
 }
 
 function flagOf(content: Content): number {

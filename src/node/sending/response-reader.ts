@@ -2,6 +2,7 @@ import { concat } from "../../core/bytes.ts";
 import { MeshError } from "../../core/errors.ts";
 import { RecordReader, type Content, type ResponseRecord, type WorkEnd } from "../../wire/record.ts";
 import { PayloadStream } from "../../plugin/payload-stream.ts";
+import { unfilled } from "../../plugin/unfilled.ts";
 import { WorkResponse } from "./response.ts";
 
 /** A value that the plugin yielded whole is gathered up to here; a larger one is handed over as a stream. */
@@ -28,7 +29,7 @@ type Open =
 
 /** Turns the bytes of a response stream into responses. */
 export class ResponseReader {
-  #records = new RecordReader();
+  #records = new RecordReader(unfilled);
   readonly #handlers: ResponseHandlers;
   #serial = 0;
   #skipBelow = 1;
@@ -47,7 +48,7 @@ export class ResponseReader {
   /** The stream begins anew, with the first response; those below `wanted` are left out. */
   restart(wanted: number): void {
     this.fail(new MeshError("WORK_INTERRUPTED", "the worker restarted in the middle of this response"));
-    this.#records = new RecordReader();
+    this.#records = new RecordReader(unfilled);
     this.startAt(1, wanted);
   }
 

@@ -28,7 +28,7 @@ function chunk(name: string, means: string, { offset, fin, flags, generation, by
     [name, means],
     { kind: FRAME.data, flags: flags | (fin ? FLAG.fin : 0), auxiliary: generation },
     { offset, bytes },
-    ({ out }, { to }) => out.sendChunk(to, ID, { offset, fin, bytes, from: 0, to: bytes.length }, flags, generation),
+    ({ out }, { to }) => out.sendChunk(to, ID, { offset, fin, bytes, from: 0, to: bytes.length, roomy: false }, flags, generation),
     (frame) => ({
       offset: readOffset(new DataView(frame.buffer, frame.byteOffset, frame.byteLength), ROUTED_HEADER),
       bytes: frame.slice(CHUNK_AT),

@@ -1,13 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { MessageId } from "../../../src/core/ids.ts";
 import { LIMITS } from "../../../src/core/limits.ts";
 import { StreamReceiver } from "../../../src/delivery/stream-receiver.ts";
-import { type Chunk, Nursery, StreamSender } from "../../../src/delivery/stream-sender.ts";
+import { CHUNK_AT, Frames } from "../../../src/delivery/frames.ts";
+import { type Chunk, HEAD_ROOM, Nursery, StreamSender } from "../../../src/delivery/stream-sender.ts";
 
 const PATTERN = Buffer.from(Array.from({ length: 2_000_000 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
 const pattern = (length: number, from = 0): Uint8Array => PATTERN.subarray(from, from + length);
 const same = (bytes: Uint8Array, from: number): boolean => PATTERN.compare(bytes, 0, bytes.length, from, from + bytes.length) === 0;
-const bytesOf = (chunk: Chunk): Uint8Array => chunk.bytes.slice(chunk.from, chunk.to);
+
+/** As who sends it, writes to the room before a chunk that has some. */
+function bytesOf(chunk: Chunk): Uint8Array {
+  if (chunk.roomy) chunk.bytes.fill(0xee, chunk.from - HEAD_ROOM, chunk.from);
+  return chunk.bytes.slice(chunk.from, chunk.to);
+}
 
 /** Everything that may be sent now. */
 function takeAll(sender: StreamSender): Chunk[] {
@@ -51,6 +58,29 @@ describe("StreamSender and StreamReceiver", () => {
       }
       expect(bytes).toEqual(new Array<number>(1080).fill(mark));
       expect([...buffers].reduce((sum, { length }) => sum + length, 0)).toBeLessThanOrEqual(4 * 1080);
+    }
+  });
+
+  it("send the same frames, however often, with room before a chunk and without", () => {
+    const sent: Uint8Array[] = [];
+    const port = { transmit: (frame: Uint8Array, start: number, end: number) => sent.push(frame.slice(start, end)) > 0 };
+    const frames = new Frames({ high: 1, low: 2 }, port as unknown as ConstructorParameters<typeof Frames>[1]);
+    const sender = new StreamSender(LIMITS.retainedPerWork);
+    const chunks: Chunk[] = [];
+    for (let at = 0; at < LIMITS.credit; at += LIMITS.chunk / 2) {
+      sender.write(pattern(LIMITS.chunk / 2, at));
+      chunks.push(...takeAll(sender));
+    }
+    sender.goBack();
+    chunks.push(...takeAll(sender));
+    expect(new Set(chunks.map(({ roomy }) => roomy))).toEqual(new Set([true, false]));
+    const id = "01234567-89ab-8def-8123-456789abcdef" as MessageId;
+    for (const chunk of chunks) {
+      const alone = { ...chunk, bytes: chunk.bytes.slice(chunk.from, chunk.to), from: 0, to: chunk.to - chunk.from, roomy: false };
+      for (const each of [chunk, alone]) frames.sendChunk({ high: 3, low: 4 }, id, each, 0, 5);
+      const [inPlace, copied] = sent.splice(0);
+      expect(Buffer.compare(inPlace as Uint8Array, copied as Uint8Array)).toBe(0);
+      expect(same((inPlace as Uint8Array).subarray(CHUNK_AT), chunk.offset)).toBe(true);
     }
   });
 
