@@ -1,12 +1,16 @@
 import type { OnReadOpts } from "node:net";
 import type { MeshError } from "../core/errors.ts";
+import { LIMITS } from "../core/limits.ts";
 import type { PipeHandlers } from "./transport.ts";
+
+/** A whole credit of a stream comes in one read, with the headers of its chunks and what else is on its way. */
+const HEADERS = 16 * 1024;
 
 /**
  * One buffer for every socket: Node fills it and calls back before it reads anything else, and a chunk is valid only
  * during the call. A buffer per socket would cost a thousand idle links 256 MiB.
  */
-const SHARED = Buffer.allocUnsafeSlow(256 * 1024);
+const SHARED = Buffer.allocUnsafeSlow(LIMITS.credit + HEADERS);
 
 /**
  * The reading half of a pipe: hands chunks to the handlers, in order, and the close once, after them. What the source

@@ -8,15 +8,18 @@ import type { SendPayload } from "../api.ts";
 /** A payload that travels in the message, or one that follows as a stream. */
 export type Prepared =
   | { readonly type: "inline"; readonly bytes: Uint8Array }
-  | { readonly type: "stream"; readonly source: AsyncIterable<Uint8Array> };
+  | { readonly type: "stream"; readonly source: PayloadSource };
+
+/** Yields bytes or text, or what is refused. */
+export type PayloadSource = AsyncIterable<unknown> | Iterable<unknown>;
 
 /** Throws INVALID_ARGUMENT for what cannot be sent. */
 export function preparePayload(payload: SendPayload | undefined): Prepared {
   if (payload === undefined) return { type: "inline", bytes: new Uint8Array(0) };
   if (typeof payload === "string") return fromBytes(utf8(payload));
   if (payload instanceof Uint8Array) return fromBytes(payload);
-  if (payload instanceof Readable) return { type: "stream", source: toBytes(piecesOf(payload)) };
-  if (isAsyncIterable(payload)) return { type: "stream", source: toBytes(payload) };
+  if (payload instanceof Readable) return { type: "stream", source: piecesOf(payload) };
+  if (isAsyncIterable(payload)) return { type: "stream", source: payload };
   let text: string | undefined;
   try {
     text = JSON.stringify(payload);
@@ -28,19 +31,17 @@ export function preparePayload(payload: SendPayload | undefined): Prepared {
 }
 
 function fromBytes(bytes: Uint8Array): Prepared {
-  return bytes.length <= LIMITS.inlinePayload ? { type: "inline", bytes } : { type: "stream", source: toBytes([bytes]) };
+  return bytes.length <= LIMITS.inlinePayload ? { type: "inline", bytes } : { type: "stream", source: [bytes] };
 }
 
 function isAsyncIterable(value: object | number | boolean | null): value is AsyncIterable<Uint8Array> {
   return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }
 
-async function* toBytes(source: AsyncIterable<unknown> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source) {
-    const bytes = typeof chunk === "string" ? utf8(chunk) : chunk;
-    if (!(bytes instanceof Uint8Array)) throw new MeshError("INVALID_ARGUMENT", "a payload stream yields bytes or text");
-    for (let at = 0; at < bytes.length; at += LIMITS.chunk) yield bytes.subarray(at, at + LIMITS.chunk);
-  }
+function bytesOf(piece: unknown): Uint8Array {
+  const bytes = typeof piece === "string" ? utf8(piece) : piece;
+  if (!(bytes instanceof Uint8Array)) throw new MeshError("INVALID_ARGUMENT", "a payload stream yields bytes or text");
+  return bytes;
 }
 
 /** Where a payload stream goes: the sending end of one message. */
@@ -69,11 +70,14 @@ export class InputFeed {
   }
 
   /** Sends all of `source`, and ends the stream unless it is to stay open. */
-  async pump(source: AsyncIterable<Uint8Array>, stayOpen: boolean): Promise<void> {
+  async pump(source: PayloadSource, stayOpen: boolean): Promise<void> {
     try {
-      for await (const bytes of source) {
-        if (this.#port.over) return;
-        if (!this.#port.write(bytes)) await this.#writable();
+      for await (const piece of source) {
+        const bytes = bytesOf(piece);
+        for (let at = 0; at < bytes.length; at += LIMITS.chunk) {
+          if (this.#port.over) return;
+          if (!this.#port.write(bytes.subarray(at, at + LIMITS.chunk))) await this.#writable();
+        }
       }
       if (!stayOpen) this.#port.end();
     } catch (error) {

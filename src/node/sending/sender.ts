@@ -209,7 +209,7 @@ export class Sender {
     const accepted = new Promise<void>((resolve) => {
       special.begin = resolve;
     });
-    const source = prepared.type === "stream" ? prepared.source : only(prepared.bytes);
+    const source = prepared.type === "stream" ? prepared.source : [prepared.bytes];
     const first = accepted.then(() => feed.pump(source, open));
     if (open) work.input = feed.writable(first);
   }
@@ -219,10 +219,6 @@ export class Sender {
 function begin(special: Special | undefined): void {
   special?.begin?.();
   if (special !== undefined) special.begin = undefined;
-}
-
-async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  if (bytes.length > 0) yield bytes;
 }
 
 /** Throws INVALID_ARGUMENT where `directive` is not of the form `plugin:action`. */

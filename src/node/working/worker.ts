@@ -98,7 +98,7 @@ export class Worker implements Wakeable {
       onRequest: (request) => this.#request(request),
       onConfirm: (id) => this.#step({ type: "confirm", id }),
       onCancel: (id, error) => this.#step({ type: "cancel", id, error }),
-      onPayloadBytes: (id, bytes) => this.#jobs.get(id)?.payload?.add(bytes.slice()),
+      onPayloadBytes: (id, bytes) => this.#jobs.get(id)?.payload?.addCopy(bytes),
       onPayloadEnd: (id) => this.#jobs.get(id)?.payload?.finish(),
       onResponseWritable: (id) => this.#jobs.get(id)?.sink.onWritable(),
     };

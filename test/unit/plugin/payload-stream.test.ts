@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../src/core/errors.ts";
+import { LIMITS } from "../../../src/core/limits.ts";
 import { PayloadStream } from "../../../src/plugin/payload-stream.ts";
 
 const bytes = (length: number, fill: number): Uint8Array => new Uint8Array(length).fill(fill);
@@ -29,6 +30,39 @@ describe("PayloadStream", () => {
     expect(got.map(({ length }) => length)).toEqual([70_000, 3, 70_000]);
     expect(got.every((piece, i) => piece.buffer === given[i]?.buffer)).toBe(true);
     expect(consumed()).toBe(140_003);
+  });
+
+  test("copies what is there during the call alone: whole chunks that come together in pieces of two, less as it came", async () => {
+    const { stream, consumed } = made();
+    const reader = stream.readable[Symbol.asyncIterator]();
+    const next = reader.next();
+    const given = new Uint8Array(LIMITS.chunk);
+    const sizes = [...new Array<number>(5).fill(LIMITS.chunk), 100, 200, LIMITS.chunk - 1];
+    for (const [i, size] of sizes.entries()) {
+      given.fill(i);
+      stream.addCopy(given.subarray(0, size));
+    }
+    given.fill(0xee);
+    stream.finish();
+    const pieces = [(await next).value as Uint8Array];
+    for await (const piece of { [Symbol.asyncIterator]: () => reader }) pieces.push(piece as Uint8Array);
+    expect(pieces.map(({ length }) => length)).toEqual([2 * LIMITS.chunk, 2 * LIMITS.chunk, LIMITS.chunk + 300, LIMITS.chunk - 1]);
+    expect(Buffer.concat(pieces).equals(Buffer.concat(sizes.map((size, i) => bytes(size, i))))).toBe(true);
+    expect(consumed()).toBe(sizes.reduce((sum, size) => sum + size));
+  });
+
+  test("keeps the order of what is copied and what is not", async () => {
+    const { stream } = made();
+    for (const add of ["addCopy", "add", "addCopy"] as const) stream[add](bytes(LIMITS.chunk, add.length));
+    stream.finish();
+    expect((await read(stream)).map((piece) => piece[0])).toEqual([7, 3, 7]);
+  });
+
+  test("closed with a piece that is not full: it counts as read", () => {
+    const { stream, consumed } = made();
+    stream.addCopy(bytes(LIMITS.chunk, 1));
+    stream.close();
+    expect(consumed()).toBe(LIMITS.chunk);
   });
 
   test("says nothing as read before its reader has asked for more", async () => {
