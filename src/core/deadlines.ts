@@ -1,98 +1,49 @@
 import { ChurnMap } from "./churn-map.ts";
 import type { Instant } from "./instant.ts";
+import { type Timed, Timers } from "./timers.ts";
 
-interface Entry<K> {
+interface Entry<K> extends Timed {
   readonly key: K;
-  at: Instant;
-  /** Its place in the heap. */
-  place: number;
 }
 
-/** One deadline per key, the earliest first. A deadline that is taken back leaves nothing behind: most are, long before they are due. */
+/** `Timers` for what cannot hold a deadline itself: one for each key. */
 export class Deadlines<K> {
   readonly #entries = new ChurnMap<K, Entry<K>>();
-  /** A binary heap: none is before the one at half its place. */
-  readonly #heap: Entry<K>[] = [];
+  readonly #timers = new Timers<Entry<K>>();
 
   get size(): number {
-    return this.#heap.length;
+    return this.#timers.size;
   }
 
   set(key: K, at: Instant): void {
-    const known = this.#entries.get(key);
-    if (known === undefined) {
-      const entry = { key, at, place: this.#heap.length };
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      entry = { key, due: undefined, place: 0 };
       this.#entries.set(key, entry);
-      this.#heap.push(entry);
-      this.#rise(entry);
-      return;
     }
-    const sooner = at < known.at;
-    known.at = at;
-    if (sooner) this.#rise(known);
-    else this.#sink(known);
+    this.#timers.set(entry, at);
   }
 
   get(key: K): Instant | undefined {
-    return this.#entries.get(key)?.at;
+    return this.#entries.get(key)?.due;
   }
 
   delete(key: K): void {
     const entry = this.#entries.get(key);
-    if (entry !== undefined) this.#remove(entry);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#timers.delete(entry);
   }
 
   next(): Instant | undefined {
-    return this.#heap[0]?.at;
+    return this.#timers.next();
   }
 
   /** Removes and returns one key whose deadline is not after `now`. */
   take(now: Instant): K | undefined {
-    const first = this.#heap[0];
-    if (first === undefined || first.at > now) return undefined;
-    this.#remove(first);
-    return first.key;
-  }
-
-  #remove(entry: Entry<K>): void {
+    const entry = this.#timers.take(now);
+    if (entry === undefined) return undefined;
     this.#entries.delete(entry.key);
-    const last = this.#heap.pop();
-    if (last === undefined || last === entry) return;
-    last.place = entry.place;
-    this.#heap[last.place] = last;
-    if (last.at < entry.at) this.#rise(last);
-    else this.#sink(last);
-  }
-
-  #rise(entry: Entry<K>): void {
-    const heap = this.#heap;
-    let { place } = entry;
-    while (place > 0) {
-      const up = (place - 1) >> 1;
-      const parent = heap[up] as Entry<K>;
-      if (parent.at <= entry.at) break;
-      heap[place] = parent;
-      parent.place = place;
-      place = up;
-    }
-    heap[place] = entry;
-    entry.place = place;
-  }
-
-  #sink(entry: Entry<K>): void {
-    const heap = this.#heap;
-    let { place } = entry;
-    for (;;) {
-      let down = 2 * place + 1;
-      if (down >= heap.length) break;
-      if (down + 1 < heap.length && (heap[down + 1] as Entry<K>).at < (heap[down] as Entry<K>).at) down++;
-      const child = heap[down] as Entry<K>;
-      if (child.at >= entry.at) break;
-      heap[place] = child;
-      child.place = place;
-      place = down;
-    }
-    heap[place] = entry;
-    entry.place = place;
+    return entry.key;
   }
 }

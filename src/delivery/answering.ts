@@ -1,8 +1,8 @@
-import { Deadlines } from "../core/deadlines.ts";
 import type { MeshError } from "../core/errors.ts";
 import type { MessageId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import type { NodeHash } from "../core/node-hash.ts";
+import { Timers } from "../core/timers.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { FLAG, FRAME } from "../wire/frame.ts";
 import { encodeError, encodeReceipt, type Receipt } from "../wire/outcome.ts";
@@ -19,7 +19,7 @@ export class Answering {
   readonly #port: DeliveryPort;
   readonly #frames: Frames;
   /** When the reader is asked how far it has come. */
-  readonly #probes = new Deadlines<Conversation>();
+  readonly #probes = new Timers<Conversation>();
   /** Those that are marked, and some that were. */
   #dirty: Conversation[] = [];
   readonly #stalled = new Set<Conversation>();
@@ -103,7 +103,7 @@ export class Answering {
     for (const conversation of conversations) {
       if (!conversation.down.outstanding || conversation.detached) continue;
       conversation.wait = SETTLE;
-      const due = this.#probes.get(conversation);
+      const { due } = conversation;
       if (due === undefined || due > now + SETTLE) this.#probes.set(conversation, now + SETTLE);
     }
   }
@@ -151,7 +151,7 @@ export class Answering {
       conversation.receiptDue = false;
       this.receipt(peer, id, { type: "accepted" }, conversation.hold ? FLAG.hold : 0);
     }
-    if (down.outstanding && !conversation.detached && this.#probes.get(conversation) === undefined)
+    if (down.outstanding && !conversation.detached && conversation.due === undefined)
       this.#probes.set(conversation, now + conversation.wait);
   }
 

@@ -9,6 +9,10 @@ const PAGE = 1_024;
 /** Words of one work. */
 const WORDS = 6;
 const [COUNTER, START, LENGTH, RESPONSES, MARKS, SOURCE] = [0, 1, 2, 3, 4, 5];
+/** Streams lie in blocks of this size; none is longer than `RESTS`. */
+const BLOCK = 32 * 1024;
+/** Bytes: a longer stream stays with its work, which costs more than an object. */
+export const RESTS = 4_096;
 /** In the marks: the generation, and whether the message was to be held; `GONE`: somebody follows the work again. */
 const [GENERATION, HOLD, GONE] = [0xffff, 0x1_0000, 0x2_0000];
 
@@ -20,7 +24,7 @@ export interface Rested {
   readonly hold: boolean;
   readonly responses: number;
   readonly generation: number;
-  /** The whole response stream. */
+  /** The whole response stream, at most `RESTS` bytes. The archive copies it, both ways. */
   readonly stream: Piece;
 }
 
@@ -41,10 +45,15 @@ interface Source {
   readonly bytes: Uint8Array;
 }
 
+/** Its memory is used again for another page: what comes and goes at this pace would have the whole heap collected again and again. */
 interface Page {
   readonly words: Uint32Array;
   readonly until: Float64Array;
   readonly sources: Source[];
+  readonly blocks: Uint8Array[];
+  /** Where the next stream is laid. */
+  block: number;
+  at: number;
 }
 
 /**
@@ -54,6 +63,8 @@ interface Page {
 export class Archive {
   readonly #lanes = new Map<string, Lane>();
   readonly #pages: Page[] = [];
+  /** The page that went last. */
+  #spare: Page | undefined;
   #recent: Lane | undefined;
   /** The place of the oldest, of the next to come, and of the first in the first page. */
   #first = 0;
@@ -79,13 +90,14 @@ export class Archive {
   add(id: MessageId, { sender, originHigh, originLow, hold, responses, generation, stream }: Rested, until: Instant): void {
     const place = this.#next++;
     const at = place % PAGE;
-    if (at === 0) this.#pages.push(newPage());
-    const { words, until: times, sources } = this.#page(place);
+    if (at === 0) this.#pages.push(this.#newPage());
+    const page = this.#page(place);
+    const { words, until: times, sources } = page;
     const lane = this.#laneOf(id) ?? this.#openLane(id);
     const counter = counterOf(id);
     lane.places.set(counter, place);
     if (counter > lane.highest) lane.highest = counter;
-    const { bytes } = stream;
+    const bytes = blockFor(page, stream.length);
     const last = sources.at(-1);
     if (
       last?.lane !== lane ||
@@ -99,10 +111,12 @@ export class Archive {
     const to = at * WORDS;
     words[to + COUNTER] = counter;
     words[to + SOURCE] = sources.length - 1;
-    words[to + START] = stream.start;
+    words[to + START] = page.at;
     words[to + LENGTH] = stream.length;
     words[to + RESPONSES] = responses;
     words[to + MARKS] = generation | (hold ? HOLD : 0);
+    bytes.set(stream.bytes.subarray(stream.start, stream.start + stream.length), page.at);
+    page.at += stream.length;
     this.#size++;
     this.#held += stream.length;
   }
@@ -157,7 +171,7 @@ export class Archive {
   #trim(): void {
     while (this.#first < this.#next && this.#page(this.#first).words[(this.#first % PAGE) * WORDS + MARKS] === GONE) {
       if (++this.#first % PAGE !== 0) continue;
-      this.#pages.shift();
+      this.#spare = this.#pages.shift();
       this.#base += PAGE;
     }
   }
@@ -167,6 +181,7 @@ export class Archive {
     const from = (place % PAGE) * WORDS;
     const marks = words[from + MARKS] as number;
     const { sender, originHigh, originLow, bytes } = sources[words[from + SOURCE] as number] as Source;
+    const [start, length] = [words[from + START] as number, words[from + LENGTH] as number];
     return {
       sender,
       originHigh,
@@ -174,7 +189,7 @@ export class Archive {
       hold: (marks & HOLD) !== 0,
       responses: words[from + RESPONSES] as number,
       generation: marks & GENERATION,
-      stream: { bytes, start: words[from + START] as number, length: words[from + LENGTH] as number },
+      stream: { bytes: bytes.slice(start, start + length), start: 0, length },
     };
   }
 
@@ -191,6 +206,17 @@ export class Archive {
     return lane;
   }
 
+  #newPage(): Page {
+    const page = this.#spare;
+    this.#spare = undefined;
+    if (page === undefined)
+      return { words: new Uint32Array(PAGE * WORDS), until: new Float64Array(PAGE), sources: [], blocks: [], block: 0, at: 0 };
+    page.sources.length = 0;
+    page.block = 0;
+    page.at = 0;
+    return page;
+  }
+
   #openLane(id: MessageId): Lane {
     const lane = { key: laneOf(id), places: new CounterMap(), highest: -1 };
     this.#lanes.set(lane.key, lane);
@@ -199,6 +225,15 @@ export class Archive {
   }
 }
 
-function newPage(): Page {
-  return { words: new Uint32Array(PAGE * WORDS), until: new Float64Array(PAGE), sources: [] };
+/** The page's block that has room for so many bytes at `page.at`. */
+function blockFor(page: Page, length: number): Uint8Array {
+  if (page.at + length > BLOCK) {
+    page.block++;
+    page.at = 0;
+  }
+  const block = page.blocks[page.block];
+  if (block !== undefined) return block;
+  const fresh = new Uint8Array(BLOCK);
+  page.blocks.push(fresh);
+  return fresh;
 }

@@ -3,9 +3,10 @@ import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { LIMITS } from "../core/limits.ts";
 import type { NodeHash } from "../core/node-hash.ts";
+import type { Timed } from "../core/timers.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import type { AckSource } from "./ack-queue.ts";
-import type { Rested } from "./archive.ts";
+import { type Rested, RESTS } from "./archive.ts";
 import type { Kept } from "./retention.ts";
 import { StreamReceiver } from "./stream-receiver.ts";
 import { type Nursery, StreamSender } from "./stream-sender.ts";
@@ -17,7 +18,7 @@ export const RESEND = { first: 1_000, most: 15_000 } as const;
 export type DestinationPhase = "journaling" | "offered" | "refused" | "accepted" | "ended";
 
 /** What the destination holds of one message. */
-export interface Conversation extends Kept {
+export interface Conversation extends Kept, Timed {
   readonly id: MessageId;
   readonly sender: NodeId;
   readonly origin: NodeHash;
@@ -94,13 +95,12 @@ export function newConversation(
     keptBytes: 0,
     keptBefore: undefined,
     keptAfter: undefined,
+    due: undefined,
+    place: 0,
   };
   if (up !== undefined) conversation.acks = new PayloadAcks(conversation, up);
   return conversation;
 }
-
-/** A larger response stream stays as it is: it has cost more than an object. */
-const RESTS = 4_096;
 
 /** What is to be kept of a work that has ended, when its reader has all of it; undefined: more than that. */
 export function restedFrom(conversation: Conversation, nursery: Nursery): Rested | undefined {

@@ -1,9 +1,9 @@
 import { own } from "../core/bytes.ts";
-import type { Deadlines } from "../core/deadlines.ts";
 import type { MeshError } from "../core/errors.ts";
-import type { MessageId, NodeId } from "../core/ids.ts";
+import type { NodeId } from "../core/ids.ts";
 import type { Instant } from "../core/instant.ts";
 import type { NodeHash } from "../core/node-hash.ts";
+import type { Timers } from "../core/timers.ts";
 import { encode } from "../wire/codec.ts";
 import { FLAG, FRAME, OFFSET, putWord } from "../wire/frame.ts";
 import type { Frames } from "./frames.ts";
@@ -18,7 +18,7 @@ export interface DispatchRooms {
   readonly frames: Frames;
   readonly park: ParkQueue;
   readonly outbox: Outbox;
-  readonly timers: Deadlines<MessageId>;
+  readonly timers: Timers<Conversation>;
   readonly events: OriginEvents;
   readonly fail: (conversation: Conversation, error: MeshError) => void;
 }
@@ -31,7 +31,7 @@ export class Dispatch {
   readonly #frames: Frames;
   readonly #park: ParkQueue;
   readonly #outbox: Outbox;
-  readonly #timers: Deadlines<MessageId>;
+  readonly #timers: Timers<Conversation>;
   readonly #events: OriginEvents;
   readonly #fail: (conversation: Conversation, error: MeshError) => void;
 
@@ -53,13 +53,13 @@ export class Dispatch {
     conversation.copies = 0;
     conversation.ended = 0;
     conversation.bound = bound;
-    this.#timers.delete(conversation.id);
+    this.#timers.delete(conversation);
     this.stamp(now, conversation, false);
     this.#outbox.put(now, conversation.id, conversation.node, conversation.frame, conversation.expiresAt - now, (error) => {
       if (conversation.phase !== "storing") return;
       if (error !== undefined) return this.#fail(conversation, error);
       // The engine's next wake sends it, so that no time has to be known here.
-      this.#timers.set(conversation.id, -Infinity);
+      this.#timers.set(conversation, -Infinity);
       this.#port.markDirty();
     });
   }
@@ -104,7 +104,7 @@ export class Dispatch {
     this.stamp(now, conversation, conversation.copies > 0);
     conversation.phase = "parked";
     conversation.parkedAt = this.#self;
-    this.#timers.set(conversation.id, conversation.expiresAt + GRACE);
+    this.#timers.set(conversation, conversation.expiresAt + GRACE);
     const late = (error: MeshError | undefined): void => {
       if (conversation.phase !== "parked") return;
       if (error !== undefined && conversation.copies <= conversation.ended) return this.#fail(conversation, error);
@@ -142,7 +142,7 @@ export class Dispatch {
 
   /** Sets the timer for the next copy. */
   again(now: Instant, conversation: Conversation): void {
-    this.#timers.set(conversation.id, Math.min(now + conversation.wait, Math.max(now, conversation.expiresAt + GRACE)));
+    this.#timers.set(conversation, Math.min(now + conversation.wait, Math.max(now, conversation.expiresAt + GRACE)));
     conversation.wait = Math.min(RESEND.most, conversation.wait * 2);
   }
 
@@ -162,7 +162,7 @@ export class Dispatch {
     conversation.parkedAt = undefined;
     conversation.custody = false;
     conversation.wait = RESEND.first;
-    this.#timers.set(conversation.id, -Infinity);
+    this.#timers.set(conversation, -Infinity);
     this.#port.markDirty();
   }
 

@@ -1,9 +1,9 @@
 import type { ChurnMap } from "../core/churn-map.ts";
-import type { Deadlines } from "../core/deadlines.ts";
 import { MeshError } from "../core/errors.ts";
 import type { MessageId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { isSameHash, type NodeHash } from "../core/node-hash.ts";
+import type { Timers } from "../core/timers.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { FLAG } from "../wire/frame.ts";
 import type { AckQueue } from "./ack-queue.ts";
@@ -17,7 +17,7 @@ export interface FollowingRooms {
   readonly port: DeliveryPort;
   readonly frames: Frames;
   readonly acks: AckQueue;
-  readonly timers: Deadlines<MessageId>;
+  readonly timers: Timers<Conversation>;
   readonly events: OriginEvents;
   readonly live: ChurnMap<MessageId, Conversation>;
   /** A chunk says that the message was accepted. */
@@ -101,7 +101,7 @@ export class Following {
     if (ack.probed) up.goBack();
     else if (ack.gap) up.missing(ack.offset);
     if (up.acked > before) conversation.wait = RESEND.first;
-    this.#rooms.timers.set(conversation.id, now + (up.outstanding ? conversation.wait : WATCH));
+    this.#rooms.timers.set(conversation, now + (up.outstanding ? conversation.wait : WATCH));
     this.#pump.mark(conversation);
     if (conversation.inputBlocked && up.writable) {
       conversation.inputBlocked = false;
@@ -124,7 +124,7 @@ export class Following {
       const message = `${conversation.node} has been out of reach too long; what became of the work is not known`;
       return this.#rooms.fail(conversation, new MeshError("WORK_INTERRUPTED", message, { data: { node: conversation.node } }));
     }
-    timers.set(id, now + conversation.wait);
+    timers.set(conversation, now + conversation.wait);
     if (up?.outstanding === true) {
       if (conversation.wait >= RESEND.first) port.silent(to.high, to.low, conversation.wait / 2);
       const nothing = { offset: up.sent, bytes: new Uint8Array(0), from: 0, to: 0, fin: false, roomy: false };

@@ -2,6 +2,7 @@ import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import type { NodeHash } from "../core/node-hash.ts";
+import type { Timed } from "../core/timers.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { OFFSET } from "../wire/frame.ts";
 import type { AckQueue, AckSource } from "./ack-queue.ts";
@@ -43,7 +44,7 @@ export interface ConversationFacts {
 }
 
 /** What the origin holds of one message. */
-export class Conversation implements AckSource {
+export class Conversation implements AckSource, Timed {
   readonly id: MessageId;
   readonly node: NodeId;
   readonly to: NodeHash;
@@ -78,6 +79,8 @@ export class Conversation implements AckSource {
   left = false;
   /** Since when there has been no route to its worker. */
   lostAt: Instant | undefined = undefined;
+  due: Instant | undefined = undefined;
+  place = 0;
 
   constructor(facts: ConversationFacts) {
     this.id = facts.id;

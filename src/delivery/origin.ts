@@ -1,10 +1,10 @@
 import { own, room } from "../core/bytes.ts";
 import { ChurnMap } from "../core/churn-map.ts";
-import { Deadlines } from "../core/deadlines.ts";
 import { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { hashNodeId, isSameHash, type NodeHash, RecentHash } from "../core/node-hash.ts";
+import { Timers } from "../core/timers.ts";
 import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
 import { layMessage } from "../wire/message.ts";
 import { encodeError, type Notice, type Receipt } from "../wire/outcome.ts";
@@ -59,7 +59,7 @@ export class Origin {
   readonly #outbox: Outbox;
   readonly #events: OriginEvents;
   readonly #live = new ChurnMap<MessageId, Conversation>();
-  readonly #timers = new Deadlines<MessageId>();
+  readonly #timers = new Timers<Conversation>();
   readonly #out: Dispatch;
   readonly #left = new Whereabouts();
   readonly #hashes = new RecentHash();
@@ -158,7 +158,7 @@ export class Origin {
     this.#unpark(conversation);
     if (conversation.copies === 0 && conversation.phase !== "attaching") return this.#fail(conversation, error);
     this.#sendCancel(conversation);
-    this.#timers.set(id, now + RESEND.first);
+    this.#timers.set(conversation, now + RESEND.first);
   }
 
   /** Stops following; the work goes on. A durable message that is not accepted yet is still delivered. */
@@ -192,7 +192,7 @@ export class Origin {
         conversation.phase = "accepted";
         conversation.down = new StreamReceiver(receipt.offset);
         conversation.generation = receipt.generation;
-        this.#timers.set(id, now + WATCH);
+        this.#timers.set(conversation, now + WATCH);
         this.#events.onAttached(id, receipt.serial);
         return;
       case "elsewhere":
@@ -263,7 +263,7 @@ export class Origin {
   /** Routes changed: what is unanswered may have been lost on the old one. */
   routesChanged(now: Instant): void {
     for (const conversation of this.#live.values()) {
-      const due = this.#timers.get(conversation.id);
+      const { due } = conversation;
       const asks =
         conversation.phase === "sent" ||
         conversation.phase === "waiting" ||
@@ -274,7 +274,7 @@ export class Origin {
       if (!conversation.custody) conversation.moved = true;
       // One probe may come before the other end knows the new way back: a stream asks again at once rather than in a second.
       conversation.wait = conversation.phase === "accepted" ? SETTLE : RESEND.first;
-      this.#timers.set(conversation.id, now + SETTLE);
+      this.#timers.set(conversation, now + SETTLE);
     }
   }
 
@@ -285,7 +285,7 @@ export class Origin {
         // Asked again, at growing distances, until it answers: the way back may not be known there yet.
         conversation.wait = RESEND.first;
         this.#acks.add(now, conversation, true);
-        this.#timers.set(conversation.id, now + conversation.wait);
+        this.#timers.set(conversation, now + conversation.wait);
       }
       // What its store kept it will say again within this time; if not, it is lost there.
       if (conversation.phase === "parked" && conversation.parkedAt === node && conversation.custody) {
@@ -308,10 +308,7 @@ export class Origin {
   }
 
   wake(now: Instant): void {
-    for (let id = this.#timers.take(now); id !== undefined; id = this.#timers.take(now)) {
-      const conversation = this.#live.get(id);
-      if (conversation !== undefined) this.#due(now, conversation);
-    }
+    for (let due = this.#timers.take(now); due !== undefined; due = this.#timers.take(now)) if (due.phase !== "over") this.#due(now, due);
   }
 
   #open(facts: ConversationFacts): Conversation {
@@ -337,7 +334,7 @@ export class Origin {
       this.#leaveTo(node, conversation, 0);
     }
     const end = conversation.expiresAt + GRACE;
-    this.#timers.set(conversation.id, conversation.custody || node !== this.#self ? Math.min(end, now + conversation.wait) : end);
+    this.#timers.set(conversation, conversation.custody || node !== this.#self ? Math.min(end, now + conversation.wait) : end);
     if (first) this.#events.onParked(conversation.id, node, ttl);
   }
 
@@ -345,7 +342,7 @@ export class Origin {
   #askKeeper(now: Instant, conversation: Conversation, node: NodeId): void {
     this.#leaveTo(node, conversation, FLAG.probe | (conversation.custody ? 0 : FLAG.resent));
     conversation.wait = Math.min(CUSTODY.most, conversation.wait * 2);
-    this.#timers.set(conversation.id, Math.min(now + conversation.wait, conversation.expiresAt));
+    this.#timers.set(conversation, Math.min(now + conversation.wait, conversation.expiresAt));
   }
 
   /** To that node in its present life: the next one cannot know whether the message was bound and sent on before. */
@@ -361,7 +358,7 @@ export class Origin {
     conversation.released = this.#keepersBind;
     conversation.copies = Math.max(conversation.copies, 1);
     conversation.wait = RESEND.first;
-    this.#timers.set(conversation.id, now + wait);
+    this.#timers.set(conversation, now + wait);
   }
 
   #accepted(now: Instant, conversation: Conversation): void {
@@ -371,7 +368,7 @@ export class Origin {
     if (conversation.phase === "accepted") return;
     conversation.phase = "accepted";
     conversation.wait = RESEND.first;
-    this.#timers.set(conversation.id, now + (conversation.cancelled === undefined ? WATCH : RESEND.first));
+    this.#timers.set(conversation, now + (conversation.cancelled === undefined ? WATCH : RESEND.first));
     if (conversation.durable) this.#outbox.remove(conversation.id);
     this.#unpark(conversation);
     this.following.begin(conversation);
@@ -409,7 +406,7 @@ export class Origin {
         conversation.phase === "attaching" ? new MeshError("TIMEOUT", `${conversation.node} did not answer`) : expired(conversation),
       );
     }
-    if (now >= conversation.expiresAt) return this.#timers.set(conversation.id, conversation.expiresAt + GRACE);
+    if (now >= conversation.expiresAt) return this.#timers.set(conversation, conversation.expiresAt + GRACE);
     const { parkedAt } = conversation;
     if (conversation.phase === "parked" && !conversation.moved && parkedAt !== undefined)
       return this.#askKeeper(now, conversation, parkedAt);
@@ -422,7 +419,7 @@ export class Origin {
     if (conversation.wait > RESEND.first) this.#port.silent(conversation.to.high, conversation.to.low, conversation.wait / 2);
     this.#sendCancel(conversation);
     this.#out.again(now, conversation);
-    if ((this.#timers.get(conversation.id) ?? now) <= now) this.#timers.set(conversation.id, now + conversation.wait);
+    if ((conversation.due ?? now) <= now) this.#timers.set(conversation, now + conversation.wait);
   }
 
   #sendCancel(conversation: Conversation): void {
@@ -434,7 +431,7 @@ export class Origin {
   #fail(conversation: Conversation, error: MeshError): void {
     if (this.#sending === conversation) {
       conversation.failed = error;
-      this.#timers.set(conversation.id, -Infinity);
+      this.#timers.set(conversation, -Infinity);
       return this.#port.markDirty();
     }
     const { id, phase, durable } = conversation;
@@ -453,7 +450,7 @@ export class Origin {
     conversation.phase = "over";
     this.#unpark(conversation);
     this.#live.delete(conversation.id);
-    this.#timers.delete(conversation.id);
+    this.#timers.delete(conversation);
     this.following.forget(conversation);
     this.#ids.ended(conversation.id);
   }

@@ -1,6 +1,5 @@
-import type { Deadlines } from "../core/deadlines.ts";
-import type { MessageId } from "../core/ids.ts";
 import type { Instant } from "../core/instant.ts";
+import type { Timers } from "../core/timers.ts";
 import { FLAG } from "../wire/frame.ts";
 import type { Frames } from "./frames.ts";
 import type { Conversation } from "./origin-conversation.ts";
@@ -10,12 +9,12 @@ import type { DeliveryPort } from "./ports.ts";
 export class PayloadPump {
   readonly #port: DeliveryPort;
   readonly #frames: Frames;
-  readonly #timers: Deadlines<MessageId>;
+  readonly #timers: Timers<Conversation>;
   readonly #dirty = new Set<Conversation>();
   readonly #blocked = new Set<Conversation>();
 
   /** `timers`: the origin's; a stream that waits for its acknowledgement is due there. */
-  constructor(port: DeliveryPort, frames: Frames, timers: Deadlines<MessageId>) {
+  constructor(port: DeliveryPort, frames: Frames, timers: Timers<Conversation>) {
     this.#port = port;
     this.#frames = frames;
     this.#timers = timers;
@@ -51,10 +50,10 @@ export class PayloadPump {
   }
 
   #pump(now: Instant, conversation: Conversation): void {
-    const { up, id } = conversation;
+    const { up } = conversation;
     this.#send(conversation);
     if (up?.outstanding === true && conversation.phase === "accepted")
-      this.#timers.set(id, Math.min(now + conversation.wait, this.#timers.get(id) ?? Infinity));
+      this.#timers.set(conversation, Math.min(now + conversation.wait, conversation.due ?? Infinity));
   }
 
   #send(conversation: Conversation): void {

@@ -1,10 +1,11 @@
 import type { MeshError } from "../core/errors.ts";
 import type { Instant } from "../core/instant.ts";
+import type { Timed } from "../core/timers.ts";
 import type { Lane } from "./lanes.ts";
 import { WORK_TIMES, type WorkInput, type WorkState, type WorkView } from "./types.ts";
 
 /** An accepted work, from acceptance until its plugin has ended. */
-export interface Job extends WorkView {
+export interface Job extends WorkView, Timed {
   /** The order of acceptance. */
   readonly order: number;
   readonly lane: Lane<Job>;
@@ -37,5 +38,7 @@ export function newJob(lane: Lane<Job>, request: Extract<WorkInput, { type: "req
     aborting: false,
     abortError: undefined,
     abortUntil: undefined,
+    due: undefined,
+    place: 0,
   };
 }

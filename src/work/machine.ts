@@ -1,9 +1,9 @@
 import { ChurnMap } from "../core/churn-map.ts";
-import { Deadlines } from "../core/deadlines.ts";
 import { MeshError, toMeshError } from "../core/errors.ts";
 import type { MessageId } from "../core/ids.ts";
 import type { Instant } from "../core/instant.ts";
 import type { Machine } from "../core/machine.ts";
+import { Timers } from "../core/timers.ts";
 import { nearestNames, parseDirective } from "./directive.ts";
 import { newJob, type Job } from "./job.ts";
 import { Lanes, type Lane } from "./lanes.ts";
@@ -22,7 +22,7 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
   readonly #jobs = new ChurnMap<MessageId, Job>();
   /** Ended for their senders, while the plugin's code still runs. */
   readonly #unstopped = new Map<MessageId, Job>();
-  readonly #timers = new Deadlines<MessageId>();
+  readonly #timers = new Timers<Job>();
   #effects: WorkEffect[] = [];
   #waiting = 0;
   #held = 0;
@@ -236,10 +236,7 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
   }
 
   #expire(now: Instant): void {
-    for (let id = this.#timers.take(now); id !== undefined; id = this.#timers.take(now)) {
-      const job = this.#jobs.get(id);
-      if (job !== undefined) this.#timeUp(now, job);
-    }
+    for (let due = this.#timers.take(now); due !== undefined; due = this.#timers.take(now)) this.#timeUp(now, due);
   }
 
   #timeUp(now: Instant, job: Job): void {
@@ -261,8 +258,8 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
 
   #arm(job: Job): void {
     const at = job.abortUntil ?? Math.min(job.deadline ?? Number.POSITIVE_INFINITY, job.holdUntil ?? Number.POSITIVE_INFINITY);
-    if (at === Number.POSITIVE_INFINITY) this.#timers.delete(job.id);
-    else this.#timers.set(job.id, at);
+    if (at === Number.POSITIVE_INFINITY) this.#timers.delete(job);
+    else this.#timers.set(job, at);
   }
 
   /** The one place where a work ends for its sender. */
@@ -276,7 +273,7 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
     }
     job.state = state;
     this.#jobs.delete(job.id);
-    this.#timers.delete(job.id);
+    this.#timers.delete(job);
     this.#effects.push({ type: "ended", id: job.id, state, ...(error && { error }), ...(exitCode !== undefined && { exitCode }) });
   }
 
