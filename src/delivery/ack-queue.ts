@@ -11,14 +11,17 @@ const MOST = 128;
 /** Something that has an acknowledgement to give, and says how matters stand when it is asked. */
 export interface AckSource {
   readonly to: NodeHash;
+  /** Until when what it has to say may wait; undefined: it has nothing to say. For the queue alone. */
+  queued: "now" | "soon" | undefined;
   take(): Acknowledgement;
 }
 
 /** Gathers acknowledgements by destination, so that many small works cost few frames, and a stream that moves fast few entries. */
 export class AckQueue {
   readonly #frames: Frames;
-  #urgent = new Set<AckSource>();
-  #lingering = new Set<AckSource>();
+  #urgent: AckSource[] = [];
+  /** Those that wait for company, and some that have left meanwhile. */
+  #lingering: AckSource[] = [];
   #due: Instant | undefined;
 
   constructor(frames: Frames) {
@@ -27,19 +30,21 @@ export class AckQueue {
 
   /** Urgent: to leave at the end of this tick; else within 5 ms. */
   add(now: Instant, source: AckSource, urgent: boolean): void {
+    if (source.queued === "now" || (source.queued === "soon" && !urgent)) return;
     if (urgent) {
-      this.#lingering.delete(source);
-      this.#urgent.add(source);
-    } else if (!this.#urgent.has(source)) {
-      this.#lingering.add(source);
+      source.queued = "now";
+      this.#urgent.push(source);
+    } else {
+      source.queued = "soon";
+      this.#lingering.push(source);
       this.#due ??= now + LINGER;
     }
   }
 
   /** At the end of a tick: sends what is urgent, and what lingers if it is much. */
   flush(): void {
-    if (this.#urgent.size > 0) this.#sendUrgent();
-    if (this.#lingering.size >= MOST) this.#sendLingering();
+    if (this.#urgent.length > 0) this.#sendUrgent();
+    if (this.#lingering.length >= MOST) this.#sendLingering();
   }
 
   nextWake(): Instant | undefined {
@@ -49,25 +54,26 @@ export class AckQueue {
   wake(now: Instant): void {
     if (this.#due === undefined || now < this.#due) return;
     this.#due = undefined;
-    if (this.#lingering.size > 0) this.#sendLingering();
+    if (this.#lingering.length > 0) this.#sendLingering();
   }
 
-  // Sets that are emptied and filled again would let the collector let go of nothing that was ever in them: see ChurnMap.
   #sendUrgent(): void {
     const sources = this.#urgent;
-    this.#urgent = new Set();
-    this.#send(sources);
+    this.#urgent = [];
+    this.#send(sources, "now");
   }
 
   #sendLingering(): void {
     const sources = this.#lingering;
-    this.#lingering = new Set();
-    this.#send(sources);
+    this.#lingering = [];
+    this.#send(sources, "soon");
   }
 
-  #send(sources: Set<AckSource>): void {
+  #send(sources: readonly AckSource[], queued: "now" | "soon"): void {
     const batches = new NodeHashMap<{ readonly to: NodeHash; entries: Acknowledgement[] }>();
     for (const source of sources) {
+      if (source.queued !== queued) continue;
+      source.queued = undefined;
       const { to } = source;
       let batch = batches.get(to.high, to.low);
       if (batch === undefined) {

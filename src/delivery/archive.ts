@@ -51,8 +51,7 @@ interface Page {
   readonly until: Float64Array;
   readonly sources: Source[];
   readonly blocks: Uint8Array[];
-  /** Where the next stream is laid. */
-  block: number;
+  /** Where the next stream is laid, over all blocks. */
   at: number;
 }
 
@@ -80,6 +79,11 @@ export class Archive {
   /** Bytes of response streams. */
   get held(): number {
     return this.#held;
+  }
+
+  /** Bytes of memory for them. */
+  get reserved(): number {
+    return this.#pages.reduce((sum, { blocks }) => sum + blocks.length * BLOCK, 0);
   }
 
   /** Until when the oldest is kept; undefined: there is none. */
@@ -111,11 +115,12 @@ export class Archive {
     const to = at * WORDS;
     words[to + COUNTER] = counter;
     words[to + SOURCE] = sources.length - 1;
-    words[to + START] = page.at;
+    const start = page.at % BLOCK;
+    words[to + START] = start;
     words[to + LENGTH] = stream.length;
     words[to + RESPONSES] = responses;
     words[to + MARKS] = generation | (hold ? HOLD : 0);
-    bytes.set(stream.bytes.subarray(stream.start, stream.start + stream.length), page.at);
+    bytes.set(stream.bytes.subarray(stream.start, stream.start + stream.length), start);
     page.at += stream.length;
     this.#size++;
     this.#held += stream.length;
@@ -209,10 +214,8 @@ export class Archive {
   #newPage(): Page {
     const page = this.#spare;
     this.#spare = undefined;
-    if (page === undefined)
-      return { words: new Uint32Array(PAGE * WORDS), until: new Float64Array(PAGE), sources: [], blocks: [], block: 0, at: 0 };
+    if (page === undefined) return { words: new Uint32Array(PAGE * WORDS), until: new Float64Array(PAGE), sources: [], blocks: [], at: 0 };
     page.sources.length = 0;
-    page.block = 0;
     page.at = 0;
     return page;
   }
@@ -225,13 +228,11 @@ export class Archive {
   }
 }
 
-/** The page's block that has room for so many bytes at `page.at`. */
+/** The block that has room for so many bytes at `page.at`, which moves to another one where it must. */
 function blockFor(page: Page, length: number): Uint8Array {
-  if (page.at + length > BLOCK) {
-    page.block++;
-    page.at = 0;
-  }
-  const block = page.blocks[page.block];
+  const taken = page.at % BLOCK;
+  if (taken + length > BLOCK) page.at += BLOCK - taken;
+  const block = page.blocks[Math.floor(page.at / BLOCK)];
   if (block !== undefined) return block;
   const fresh = new Uint8Array(BLOCK);
   page.blocks.push(fresh);

@@ -126,6 +126,7 @@ export function resumed(id: MessageId, rested: Rested, nursery: Nursery): Conver
 
 /** Acknowledges the payload of one message to whoever sends it. */
 class PayloadAcks implements AckSource {
+  queued: AckSource["queued"] = undefined;
   readonly #conversation: Conversation;
   readonly #up: StreamReceiver;
 

@@ -69,7 +69,7 @@ export class Following {
     const { live, acks, events } = this.#rooms;
     const conversation = live.get(id);
     if (conversation === undefined) {
-      acks.add(now, { to: chunk.from, take: () => unknownReader(id, chunk.generation, chunk.offset) }, true);
+      acks.add(now, { to: chunk.from, queued: undefined, take: () => unknownReader(id, chunk.generation, chunk.offset) }, true);
       return;
     }
     if (!isSameHash(conversation.to, chunk.from)) return this.#rooms.port.denied(chunk.from);

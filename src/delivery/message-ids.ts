@@ -26,7 +26,8 @@ export class MessageIds {
     if (this.#lane.next - this.#lane.floor >= WINDOW || this.#lane.next >= 0xffff_ffff) this.#lane = this.#newLane();
     const lane = this.#lane;
     const counter = lane.next++;
-    lane.live.add(counter);
+    setLive(lane, counter, true);
+    lane.count++;
     lane.view.setUint32(LANE_BYTES, counter);
     return { id: readMessageId(lane.bytes, 0), floor: lane.floor };
   }
@@ -34,9 +35,13 @@ export class MessageIds {
   /** No copy of this message will be sent any more. Ids of other makers are ignored. */
   ended(id: MessageId): void {
     const lane = id.startsWith(this.#lane.key) ? this.#lane : this.#open.get(laneOf(id));
-    if (lane === undefined || !lane.live.delete(counterOf(id))) return;
-    while (lane.floor < lane.next && !lane.live.has(lane.floor)) lane.floor++;
-    if (lane !== this.#lane && lane.live.size === 0) this.#open.delete(lane.key);
+    if (lane === undefined) return;
+    const counter = counterOf(id);
+    if (counter < lane.floor || counter >= lane.next || !isLive(lane, counter)) return;
+    setLive(lane, counter, false);
+    lane.count--;
+    while (lane.floor < lane.next && !isLive(lane, lane.floor)) lane.floor++;
+    if (lane !== this.#lane && lane.count === 0) this.#open.delete(lane.key);
   }
 
   #newLane(): Lane {
@@ -45,7 +50,7 @@ export class MessageIds {
     bytes[6] = ((bytes[6] as number) & 0x0f) | 0x80;
     bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
     const key = laneOf(readMessageId(bytes, 0));
-    const lane: Lane = { key, bytes, view: new DataView(bytes.buffer), next: 0, floor: 0, live: new Set() };
+    const lane: Lane = { key, bytes, view: new DataView(bytes.buffer), next: 0, floor: 0, live: new Uint32Array(WINDOW / 32), count: 0 };
     this.#open.set(key, lane);
     return lane;
   }
@@ -58,7 +63,20 @@ interface Lane {
   readonly view: DataView;
   next: number;
   floor: number;
-  readonly live: Set<number>;
+  /** A bit for each message from the floor on that has not ended; and how many they are. */
+  readonly live: Uint32Array;
+  count: number;
+}
+
+function isLive({ live }: Lane, counter: number): boolean {
+  const bit = counter % WINDOW;
+  return ((live[bit >>> 5] as number) & (1 << (bit & 31))) !== 0;
+}
+
+function setLive({ live }: Lane, counter: number, on: boolean): void {
+  const bit = counter % WINDOW;
+  const mask = 1 << (bit & 31);
+  live[bit >>> 5] = on ? (live[bit >>> 5] as number) | mask : (live[bit >>> 5] as number) & ~mask;
 }
 
 /** All of an id but its counter. */

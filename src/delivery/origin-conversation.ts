@@ -81,6 +81,7 @@ export class Conversation implements AckSource, Timed {
   lostAt: Instant | undefined = undefined;
   due: Instant | undefined = undefined;
   place = 0;
+  queued: AckSource["queued"] = undefined;
 
   constructor(facts: ConversationFacts) {
     this.id = facts.id;

@@ -170,7 +170,7 @@ export class Origin {
       return;
     }
     if (conversation.phase === "accepted")
-      this.#acks.add(now, { to: conversation.to, take: () => ({ ...conversation.take(), detached: true }) }, true);
+      this.#acks.add(now, { to: conversation.to, queued: undefined, take: () => ({ ...conversation.take(), detached: true }) }, true);
     this.#left.note(id, conversation.node);
     this.#forget(conversation);
   }

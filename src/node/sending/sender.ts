@@ -65,7 +65,8 @@ export class Sender {
         `a durable message carries its payload with it: at most ${LIMITS.inlinePayload} bytes, and no open input`,
       );
     }
-    const id = this.#engine.delivery.origin.send(this.#engine.now(), {
+    const now = this.#engine.now();
+    const id = this.#engine.delivery.origin.send(now, {
       node,
       metadata,
       payload: prepared.type === "inline" && !streamed ? prepared.bytes : new Uint8Array(0),
@@ -75,7 +76,7 @@ export class Sender {
       durable: options.durable ?? false,
       hold,
     });
-    const work = this.#register(id, node, directive);
+    const work = this.#register(now, id, node, directive);
     if (streamed) this.#feed(work, prepared, open);
     this.#engine.poke();
     return work;
@@ -97,10 +98,11 @@ export class Sender {
   attach(id: string, node: string, from: number, ttl: number): SentWork {
     if (!isMessageId(id)) throw new MeshError("INVALID_ARGUMENT", `"${id}" is no work id`);
     if (!Number.isInteger(from) || from < 1) throw new MeshError("INVALID_ARGUMENT", "responses are numbered from 1");
-    if (!this.#engine.delivery.origin.attach(this.#engine.now(), id, nodeId(node), from, ttl)) {
+    const now = this.#engine.now();
+    if (!this.#engine.delivery.origin.attach(now, id, nodeId(node), from, ttl)) {
       throw new MeshError("INVALID_ARGUMENT", "this program follows that work already");
     }
-    const work = this.#register(id, nodeId(node), "");
+    const work = this.#register(now, id, nodeId(node), "");
     this.#specialOf(id).wanted = from;
     this.#engine.poke();
     return work;
@@ -108,9 +110,10 @@ export class Sender {
 
   /** What delivery reports, by message. */
   events(): OriginEvents {
+    const engine = this.#engine;
     return {
       onRestored: (id, node, directive) => {
-        this.#register(id, node, directive);
+        this.#register(engine.now(), id, node, directive);
         this.#specialOf(id).earlier = "unclaimed";
       },
       onParked: (id, node, ttl) => this.#works.get(id)?.onParked(node, ttl),
@@ -169,8 +172,8 @@ export class Sender {
     if (this.#failed.size > FAILED) for (const oldest of this.#failed.keys()) if (this.#failed.delete(oldest)) break;
   }
 
-  #register(id: MessageId, node: NodeId, directive: string): SentWork {
-    const work = new SentWork(id, node, directive, this.#engine.now(), this.#port);
+  #register(now: number, id: MessageId, node: NodeId, directive: string): SentWork {
+    const work = new SentWork(id, node, directive, now, this.#port);
     this.#works.set(id, work);
     return work;
   }

@@ -119,29 +119,24 @@ export class Worker implements Wakeable {
 
   #request(request: WorkRequest): void {
     const engine = this.#engine();
+    const now = engine.now();
     try {
       this.#options.admit(request.sender, request.directive);
     } catch (error) {
-      return engine.delivery.destination.refuse(engine.now(), request.id, toMeshError(error));
+      return engine.delivery.destination.refuse(now, request.id, toMeshError(error));
     }
     const payload = request.streamed
       ? new PayloadStream((count) => engine.delivery.destination.consumed(engine.now(), request.id, count))
       : undefined;
     this.#jobs.set(request.id, {
       request,
-      since: engine.now(),
+      since: now,
       state: "queued",
       payload,
       sink: new JobSink(request.id, engine.delivery.destination),
     });
-    this.#step({
-      type: "request",
-      id: request.id,
-      sender: request.sender,
-      directive: request.directive,
-      hold: request.hold,
-      deadline: request.deadline,
-    });
+    const { id, sender, directive, hold, deadline } = request;
+    this.#step({ type: "request", id, sender, directive, hold, deadline }, now);
   }
 
   #isIdempotent(directive: string): boolean {
@@ -149,16 +144,15 @@ export class Worker implements Wakeable {
     return this.#plugins.get(plugin)?.actions.get(action)?.idempotent ?? false;
   }
 
-  #step(input: WorkInput): void {
+  #step(input: WorkInput, now = this.#engine().now()): void {
     const engine = this.#engine();
-    for (const effect of this.#options.machine.step(engine.now(), input)) this.#apply(effect);
+    for (const effect of this.#options.machine.step(now, input)) this.#apply(now, effect);
     engine.agenda.touch(this);
     engine.poke();
   }
 
-  #apply(effect: WorkEffect): void {
-    const engine = this.#engine();
-    const { destination } = engine.delivery;
+  #apply(now: number, effect: WorkEffect): void {
+    const { destination } = this.#engine().delivery;
     switch (effect.type) {
       case "accepted": {
         destination.accept(effect.id);
@@ -169,13 +163,13 @@ export class Worker implements Wakeable {
       case "refused":
         this.#jobs.get(effect.id)?.sink.close();
         this.#jobs.delete(effect.id);
-        return destination.refuse(engine.now(), effect.id, effect.error);
+        return destination.refuse(now, effect.id, effect.error);
       case "start":
         return this.#start(effect.id, effect.plugin, effect.action);
       case "abort":
         return this.#options.host.abort(effect.id, effect.error);
       case "ended":
-        return this.#end(effect);
+        return this.#end(now, effect);
       case "ignores-abort": {
         const error = new MeshError("WORK_FAILED", `the work ${effect.id} goes on ${effect.after} ms after it was told to stop`, {
           data: { id: effect.id },
@@ -204,14 +198,14 @@ export class Worker implements Wakeable {
     });
   }
 
-  #end(effect: Extract<WorkEffect, { type: "ended" }>): void {
-    const engine = this.#engine();
+  #end(now: number, effect: Extract<WorkEffect, { type: "ended" }>): void {
     const job = this.#jobs.get(effect.id);
     if (job === undefined) return;
     this.#jobs.delete(effect.id);
     job.payload?.close();
     job.sink.close();
-    engine.delivery.destination.end(engine.now(), effect.id, { state: effect.state, exitCode: effect.exitCode, error: effect.error });
+    const { id, state, exitCode, error } = effect;
+    this.#engine().delivery.destination.end(now, id, { state, exitCode, error });
     this.#options.onEnded(effect.id, job.request.directive, job.request.sender, effect.state);
   }
 

@@ -429,6 +429,7 @@ describe("AckQueue", () => {
   function source(n: number, low: number, offset = 0): AckSource & { offset: number } {
     const made = {
       to: { high: 0, low },
+      queued: undefined,
       offset,
       take: () => ({
         id: ID(n),
@@ -471,5 +472,21 @@ describe("AckQueue", () => {
     for (let n = 0; n < 128; n++) acks.add(0, source(n, 7), false);
     acks.flush();
     expect(sent.map(({ length }) => length)).toEqual([48 + 32, 48 + 128 * 32]);
+  });
+
+  it("says once what lingered until it became urgent, and what is urgent no later for lingering", () => {
+    const { acks, sent } = queue();
+    const [first, other] = [source(1, 7), source(2, 7)];
+    acks.add(0, first, false);
+    acks.add(0, other, false);
+    acks.add(1, first, true);
+    acks.add(1, first, false);
+    acks.flush();
+    expect(sent.map(({ length }) => length)).toEqual([48 + 32]);
+    acks.add(2, first, false);
+    acks.wake(5);
+    expect(sent.map(({ length }) => length)).toEqual([48 + 32, 48 + 2 * 32]);
+    acks.wake(10);
+    expect(sent).toHaveLength(2);
   });
 });

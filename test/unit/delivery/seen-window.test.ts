@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MessageId } from "../../../src/core/ids.ts";
+import { seeded } from "../../sim/random.ts";
 import { counterOf, laneOf, MessageIds } from "../../../src/delivery/message-ids.ts";
 import { SeenWindow } from "../../../src/delivery/seen-window.ts";
 
@@ -28,6 +29,26 @@ describe("MessageIds", () => {
     ids.ended(made[0] as MessageId);
     ids.ended(id(9, 3));
     expect(ids.next().floor).toBe(3);
+  });
+
+  it("knows what has ended of more messages than it looks at at once, in whatever order they end", () => {
+    const ids = new MessageIds(randomBytes);
+    const live = new Set<number>();
+    const random = seeded(3);
+    const wrong: number[] = [];
+    for (let counter = 0; counter < 140_000; counter++) {
+      const { id: made, floor } = ids.next();
+      const [oldest = counter] = live;
+      if (floor !== oldest || counterOf(made) !== counter) wrong.push(counter);
+      live.add(counter);
+      for (const one of live) {
+        if (live.size < 20) break;
+        if (random() < 0.5) continue;
+        live.delete(one);
+        ids.ended(`${laneOf(made)}${one.toString(16).padStart(8, "0")}` as MessageId);
+      }
+    }
+    expect(wrong).toEqual([]);
   });
 
   it("opens another lane when the oldest message of one does not end", () => {
