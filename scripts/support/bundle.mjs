@@ -42,12 +42,17 @@ export async function bundle() {
   return outputs.map(([path]) => path);
 }
 
+/** What a node loads when the first needs it that has a certificate, a TLS address, a WebSocket, or plugins in processes of their own; and tests. */
+const PARTS = /^src\/(?:testing|transports\/(?:tls|ws)|node\/membership\/(?:proofs|denials)|plugin\/isolated\/isolated-plugin)\.ts$/;
+
 /**
- * Who loads an entry. What one audience shares with itself is put into one file, and what it shares with others into another: nodes, commands, processes of
- * plugins, and what some commands do without a node.
+ * Who loads an entry. What one audience shares with itself is put into one file, and what it shares with others into another: nodes and their parts,
+ * every command line, commands, processes of plugins, and what some commands do without a node.
  */
 function audienceOf(entry) {
-  if (/^src\/(?:index|testing|node\/(?:create|connect)|transports\/ws)\.ts$/.test(entry)) return "node";
+  if (/^src\/(?:index|cli\/node|node\/(?:create|connect))\.ts$/.test(entry)) return "node";
+  if (PARTS.test(entry)) return "part";
+  if (entry === "src/cli/program.ts") return "line";
   if (entry.startsWith("src/cli/")) return "command";
   return entry.startsWith("src/plugin") ? "plugin" : "tool";
 }

@@ -12,7 +12,7 @@ const AT_HAND = new Set(["fs", "fs/promises", "module", "os", "path", "url", "ut
  * Node loads a few large files faster than many small ones, and esbuild makes a file of its own for each set of entries that share a module. Entries of
  * one audience are taken for one here: what any of them shares with others, all that load some of it load whole.
  * @param {{ outputs: Record<string, object> }} metafile of a build without this
- * @param {(entry: string) => string} audienceOf by the source of an entry
+ * @param {(entry: string) => string} audienceOf by the source of an entry; a "part" is loaded by a "node" alone, and later
  * @returns {Map<string, Set<string>>} what each entry should import besides, by its source
  */
 export function loadedTogether({ outputs }, audienceOf) {
@@ -60,9 +60,11 @@ function byAudience(outputs, loads, audienceOf) {
   for (const [file, output] of Object.entries(outputs)) {
     if (output.entryPoint !== undefined || !file.endsWith(".js")) continue;
     const audiences = new Set([...loads].filter(([, loaded]) => loaded.has(file)).map(([entry]) => audienceOf(entry)));
+    // A part finds loaded what the node has.
+    if (audiences.has("node")) audiences.delete("part");
     // A package is far larger than what it is imported by.
     if (audiences.size > 1 && importsOf(output).some(({ path, external }) => external && !path.startsWith("node:"))) continue;
-    const key = isSmall(outputs, file) ? "small" : [...audiences].sort((a, b) => a.localeCompare(b)).join();
+    const key = audiences.size > 1 && isSmall(outputs, file) ? "small" : [...audiences].sort((a, b) => a.localeCompare(b)).join();
     groups.set(key, (groups.get(key) ?? new Set()).add(file));
   }
   return groups.values();

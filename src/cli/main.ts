@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { setTimeout as wait } from "node:timers/promises";
-import { VERSION } from "../node/version.ts";
 import { readModulesInTurn } from "./few-descriptors.ts";
 
 const argv = process.argv.slice(2);
@@ -8,6 +7,7 @@ const isNode = argv.find((word) => !word.startsWith("-")) === "node";
 const asksForHelp = argv.includes("--help") || argv.includes("-h");
 
 if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
+  const { VERSION } = await import("../node/version.ts");
   process.stdout.write(`${VERSION}\n`);
 } else {
   await main();
@@ -38,7 +38,10 @@ async function main(): Promise<void> {
     services,
     env: process.env,
     cwd: process.cwd(),
-    stdin: process.stdin,
+    // Node opens it where it is first looked at.
+    get stdin() {
+      return process.stdin;
+    },
     signal: controller.signal,
     now: () => performance.now(),
     sleep: (milliseconds, signal) => wait(milliseconds, undefined, { signal }).catch(() => undefined),

@@ -7,9 +7,6 @@ import type { Logger } from "../core/log.ts";
 import { ResourceStack } from "../core/resources.ts";
 import { readCertificate } from "../identity/certificate.ts";
 import { ownerOf, shortLivedId } from "../identity/names.ts";
-import { NodeCiphers } from "../identity/ciphers.ts";
-import { openSealingKey } from "../identity/sealing-key.ts";
-import { Signatory } from "../identity/signatory.ts";
 import type { PluginDefinition } from "../plugin/definition.ts";
 import { PluginHost } from "../plugin/host.ts";
 import { removeHolder, writeHolder } from "../storage/holder.ts";
@@ -26,7 +23,7 @@ import { askSigners } from "./membership/ask-signers.ts";
 import { Certificates } from "./membership/certificates.ts";
 import { Changes } from "./changes.ts";
 import { Emitter } from "./emitter.ts";
-import { Denials, type DenialsParts } from "./membership/denials.ts";
+import type { Denials, DenialsParts } from "./membership/denials.ts";
 import { hasLost, lossWarnings, openStore, prepareDataDir, storeWarnings } from "./data-dir.ts";
 import { Engine } from "./engine/engine.ts";
 import { engineEvents } from "./engine-events.ts";
@@ -39,9 +36,9 @@ import { meshPlugin } from "./working/mesh-plugin.ts";
 import { resolveNodeId } from "./node-id.ts";
 import { NodePlugins } from "./working/node-plugins.ts";
 import { realEnvironment } from "./engine/real-environment.ts";
-import { checkOwnNames, checkPeer, openSecurity, plainWarnings, type Security } from "./membership/security.ts";
+import { openSecurity } from "./membership/open-security.ts";
+import { checkOwnNames, checkPeer, plainWarnings, type Security } from "./membership/security.ts";
 import { Sender } from "./sending/sender.ts";
-import { NodeSignatures } from "./membership/signatures.ts";
 import { CrowdLog, STRANGERS, UNOPENED } from "./engine/crowd-log.ts";
 import { VERSION } from "./version.ts";
 import { Worker } from "./working/worker.ts";
@@ -109,10 +106,10 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   }
 
   // A command has an id of its own, and so a key of its own.
-  const sealing = security.signing && (await openSealingKey(ephemeral ? undefined : config.dataDir));
   const isRevoked = (certificate: X509Certificate): boolean => denials?.refuses(certificate) !== undefined;
-  const signatory = security.signing && new Signatory(security.signing, { wallClock: Date.now, isRevoked });
-  const signatures = signatory && sealing && new NodeSignatures(signatory, sealing.shown);
+  const { signing } = security;
+  const proofs =
+    signing && (await (await import("./membership/proofs.ts")).openProofs(signing, ephemeral ? undefined : config.dataDir, isRevoked));
   const transports = extra.transports ?? createTransports({ tls: security.tls, ws: { headers: config.websocket.headers } });
   const events = new Emitter<MeshEvent>();
   const metrics = new Metrics({ node: id, version: VERSION });
@@ -128,9 +125,9 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
   const certificates = new Certificates(
     { config, security, id, log },
     {
-      use: ({ tls, signing }) => {
-        transports.replaceTls(tls);
-        if (signing !== undefined) signatory?.replace(signing);
+      use: (next) => {
+        transports.replaceTls(next.tls);
+        if (next.signing !== undefined) proofs?.signatory.replace(next.signing);
       },
       ask: (renewal, signal) => askSigners(node, renewal, { signal, wait: 0, sleep: () => Promise.resolve() }),
       onChange: advertise,
@@ -139,7 +136,7 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
     },
   );
   resources.defer(() => certificates.close());
-  const denials = denialsOf(config, security, log, {
+  const denials = await denialsOf(config, security, log, {
     links: () => engine.links.list(),
     close: (link, reason) => engine.links.close(link.id, reason),
     forget: (revoked) => {
@@ -214,8 +211,8 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
       store: { maxMessages: config.store.maxMessages, maxBytes: config.store.maxBytes },
       retention: config.work.retention,
       transit: config.transit.bytesPerSecond,
-      signatures,
-      sealing: signatory && sealing && { mode: config.e2e, ciphers: new NodeCiphers(signatory, sealing), sealingKey: sealing.shown },
+      signatures: proofs?.signatures,
+      sealing: proofs && { mode: config.e2e, ciphers: proofs.ciphers, sealingKey: proofs.sealingKey },
     },
     env,
     {
@@ -337,8 +334,11 @@ async function build(options: NodeOptions, extra: CreateExtra, resources: Resour
 }
 
 /** For a node that goes by the certificate of a mesh in its data folder. */
-function denialsOf({ dataDir }: NodeConfig, { own, member, tls }: Security, log: Logger, parts: DenialsParts): Denials | undefined {
+async function denialsOf(config: NodeConfig, security: Security, log: Logger, parts: DenialsParts): Promise<Denials | undefined> {
+  const { dataDir } = config;
+  const { own, member, tls } = security;
   if (!member || dataDir === undefined || own === undefined || tls.ca === undefined) return undefined;
+  const { Denials } = await import("./membership/denials.ts");
   return new Denials({ dataDir, authority: readCertificate(tls.ca, "the authority"), own, log }, parts);
 }
 

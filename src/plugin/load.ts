@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import type { PluginDefinition } from "./definition.ts";
 import type { Found } from "./discovery.ts";
 import { importPlugin, LOAD_LIMIT } from "./import.ts";
-import { type IsolatedOptions, IsolatedPlugin } from "./isolated/isolated-plugin.ts";
+import type { IsolatedOptions, IsolatedPlugin } from "./isolated/isolated-plugin.ts";
 import { closureOf, copyClosure } from "./snapshot.ts";
 
 /** A plugin package whose state on the disk is known. */
@@ -71,6 +71,7 @@ export async function prepare(found: Found, copies: string, limit = LOAD_LIMIT):
 }
 
 async function loadApart(path: string, label: string, limit: number, how: Apart, copy: string | undefined): Promise<Module> {
+  const { IsolatedPlugin } = await import("./isolated/isolated-plugin.ts");
   const apart = await IsolatedPlugin.load({ ...how, url: pathToFileURL(path).href, label, limit });
   return { definition: apart.definition, copy, apart };
 }

@@ -1,8 +1,8 @@
 import { MeshError } from "../core/errors.ts";
 import type { MemoryHub } from "./memory.ts";
 import { TcpTransport } from "./tcp.ts";
-import { TlsSettings, TlsTransport } from "./tls.ts";
 import type { TlsOptions } from "./tls-options.ts";
+import { TlsSettings } from "./tls-settings.ts";
 import type { DialOptions, Listener, ListenHandlers, Pipe, Transport } from "./transport.ts";
 import { type MeshUrl, parseMeshUrl, type Scheme } from "./url.ts";
 import type { WsOptions } from "./ws.ts";
@@ -26,10 +26,10 @@ export interface Transports {
 /** Throws CONFIG_INVALID where the certificates cannot be used. */
 export function createTransports(options: TransportsOptions = {}): Transports {
   const settings = new TlsSettings(options.tls ?? {});
-  const ws = websockets(settings, options.ws);
+  const ws = later(async () => new (await import("./ws.ts")).WsTransport(settings, options.ws));
   const byScheme: Readonly<Record<Scheme, Transport | undefined>> = {
     tcp: new TcpTransport(),
-    tls: new TlsTransport(settings),
+    tls: later(async () => new (await import("./tls.ts")).TlsTransport(settings)),
     ws,
     wss: ws,
     memory: options.memory,
@@ -53,12 +53,12 @@ export function createTransports(options: TransportsOptions = {}): Transports {
   };
 }
 
-/** Loaded with the first URL of theirs: they cost 4 MiB, and few nodes have any. */
-function websockets(settings: TlsSettings, options: WsOptions | undefined): Transport {
+/** Loaded with the first URL of theirs: few nodes have WebSockets, which cost 4 MiB, and few without certificates TLS. */
+function later(load: () => Promise<Transport>): Transport {
   let loaded: Transport | undefined;
-  const load = async (): Promise<Transport> => (loaded ??= new (await import("./ws.ts")).WsTransport(settings, options));
+  const transport = async (): Promise<Transport> => (loaded ??= await load());
   return {
-    dial: async (url, dialOptions) => await (await load()).dial(url, dialOptions),
-    listen: async (url, handlers) => await (await load()).listen(url, handlers),
+    dial: async (url, dialOptions) => await (await transport()).dial(url, dialOptions),
+    listen: async (url, handlers) => await (await transport()).listen(url, handlers),
   };
 }

@@ -10,38 +10,10 @@ import { bounded, socketReady } from "./dial.ts";
 import { Handshakes } from "./handshakes.ts";
 import { Inlet } from "./inlet.ts";
 import { type Proof, SocketPipe } from "./socket-pipe.ts";
-import { checkTls, contextOptions, type TlsOptions } from "./tls-options.ts";
+import { contextOptions, type TlsOptions } from "./tls-options.ts";
+import type { TlsSettings } from "./tls-settings.ts";
 import type { DialOptions, Listener, ListenHandlers, Pipe, Transport } from "./transport.ts";
 import { formatMeshUrl, type MeshUrl } from "./url.ts";
-
-/** The certificates in use, and who must hear when they change. */
-export class TlsSettings {
-  #current: TlsOptions;
-  readonly #listeners = new Set<(options: TlsOptions) => void>();
-
-  /** Throws CONFIG_INVALID. */
-  constructor(options: TlsOptions) {
-    checkTls(options);
-    this.#current = options;
-  }
-
-  get current(): TlsOptions {
-    return this.#current;
-  }
-
-  /** From now on for every new connection; those that are open stay. Throws CONFIG_INVALID and keeps the old ones. */
-  replace(options: TlsOptions): void {
-    checkTls(options);
-    this.#current = options;
-    for (const listener of this.#listeners) listener(options);
-  }
-
-  /** Returns what ends it. */
-  onChange(listener: (options: TlsOptions) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-}
 
 /** TLS 1.3 over TCP; mutual where there is a `ca`. */
 export class TlsTransport implements Transport {

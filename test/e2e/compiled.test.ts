@@ -28,6 +28,12 @@ async function modulesOf(args: readonly string[], until?: string): Promise<{ rea
   return { output, modules };
 }
 
+/** What the build has put into the modules of ours among these. */
+function sourcesOf(modules: readonly string[]): string[] {
+  const own = modules.filter((url) => url.includes("/dist/") && !url.includes("node_modules"));
+  return own.flatMap((url) => [...readFileSync(new URL(url), "utf8").matchAll(/^\/\/ (src\/\S+)$/gm)].map(([, source = ""]) => source));
+}
+
 const packagesOf = (modules: readonly string[]): Set<string> =>
   new Set(modules.flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []));
 
@@ -54,7 +60,18 @@ describe("the compiled package", () => {
     for (const needed of ["level", "msgpackr", "pino", "yargs"]) expect(packages).toContain(needed);
     for (const unneeded of ["zod", "yaml", "ws", "semver", "prom-client", "pino-pretty", "@peculiar/x509"])
       expect(packages).not.toContain(unneeded);
-    expect(modules.filter((url) => url.includes("/dist/") && !url.includes("node_modules")).length).toBeLessThan(40);
+    const sources = sourcesOf(modules);
+    expect(sources).toContain("src/transports/tcp.ts");
+    for (const unneeded of [
+      "transports/tls",
+      "transports/ws",
+      "identity/signer",
+      "identity/hpke",
+      "plugin/isolated/isolated-plugin",
+      "cli/status",
+    ])
+      expect(sources).not.toContain(`src/${unneeded}.ts`);
+    expect(modules.filter((url) => url.includes("/dist/") && !url.includes("node_modules")).length).toBeLessThan(15);
   });
 
   it("loads for help nothing but the reading of command lines", async () => {

@@ -5,7 +5,8 @@ import { SILENT } from "../../core/log.ts";
 import { type AccessPolicy, type AccessQuestion, judgeAccess, type Verdict } from "../../identity/access.ts";
 import { ownerOf } from "../../identity/names.ts";
 import { parseDirective } from "../../work/directive.ts";
-import { openSecurity, type Security } from "./security.ts";
+import { openSecurity } from "./open-security.ts";
+import type { Security } from "./security.ts";
 
 /** Who may send work to `node`, as its configuration says. With a certificate that names it, others must prove their names too. */
 export function accessPolicy({ allow, deny }: Pick<NodeConfig, "allow" | "deny">, node: NodeId, security: Security): AccessPolicy {

@@ -5,10 +5,11 @@ import { MeshError, toMeshError } from "../../core/errors.ts";
 import type { NodeId } from "../../core/ids.ts";
 import type { Logger } from "../../core/log.ts";
 import { spanOf } from "../../identity/certificate.ts";
-import { beginRenewal, type Renewal } from "../../identity/renew.ts";
+import type { Renewal } from "../../identity/renew.ts";
 import type { PluginAdvertisement } from "../../wire/advertisement.ts";
 import { RENEW } from "./ask-signers.ts";
-import { checkOwnNames, expiryWarning, openSecurity, type Security } from "./security.ts";
+import { openSecurity } from "./open-security.ts";
+import { checkOwnNames, expiryWarning, type Security } from "./security.ts";
 import { VERSION } from "../version.ts";
 
 /** How often it looks whether files have changed or time is up: milliseconds. */
@@ -155,6 +156,7 @@ export class Certificates {
     const { dataDir } = this.#config;
     if (own === undefined || dataDir === undefined) return;
     try {
+      const { beginRenewal } = await import("../../identity/renew.ts");
       const renewal = await beginRenewal(dataDir, false);
       if (signer === undefined) await this.#parts.ask(renewal, this.#stopped.signal);
       else await renewal.finish(await signer.renew(renewal.question));

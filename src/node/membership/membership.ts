@@ -12,7 +12,8 @@ import { SIGNING_DEFAULTS } from "../../identity/signing.ts";
 import { MAX_USES } from "../../identity/token-store.ts";
 import { resolveNodeId } from "../node-id.ts";
 import { makeDataDir } from "../data-dir.ts";
-import { expiryWarning, openSecurity } from "./security.ts";
+import { openSecurity } from "./open-security.ts";
+import { expiryWarning } from "./security.ts";
 
 export { type AccessTest, testAccess } from "./access.ts";
 export { join, type Joined, type JoinOptions } from "./join.ts";

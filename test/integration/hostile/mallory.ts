@@ -7,7 +7,7 @@ import { NodeCiphers } from "../../../src/identity/ciphers.ts";
 import { openSealingKey } from "../../../src/identity/sealing-key.ts";
 import { Signatory } from "../../../src/identity/signatory.ts";
 import { createNode } from "../../../src/node/create.ts";
-import { openSecurity } from "../../../src/node/membership/security.ts";
+import { openSecurity } from "../../../src/node/membership/open-security.ts";
 import { Sealing } from "../../../src/sealing/sealing.ts";
 import type { Party } from "../../../src/sealing/sending.ts";
 import { createTransports } from "../../../src/transports/index.ts";

@@ -7,7 +7,8 @@ import { createIdentifier, readCertificate } from "../../../src/identity/certifi
 import { parseIdentityRule } from "../../../src/identity/rule.ts";
 import { askListener, seenCertificates } from "../../../src/transports/ask.ts";
 import { connectPair, Recorder } from "../../../src/transports/compliance-kit.ts";
-import { TlsSettings, TlsTransport } from "../../../src/transports/tls.ts";
+import { TlsTransport } from "../../../src/transports/tls.ts";
+import { TlsSettings } from "../../../src/transports/tls-settings.ts";
 import type { Asks, TlsOptions } from "../../../src/transports/tls-options.ts";
 import type { Listener, Pipe } from "../../../src/transports/transport.ts";
 import { parseMeshUrl } from "../../../src/transports/url.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import * as websockets from "ws";
 import { transportCompliance } from "../../../src/transports/compliance.ts";
-import { TlsSettings } from "../../../src/transports/tls.ts";
+import { TlsSettings } from "../../../src/transports/tls-settings.ts";
 import { parseMeshUrl } from "../../../src/transports/url.ts";
 import { WsTransport } from "../../../src/transports/ws.ts";
 

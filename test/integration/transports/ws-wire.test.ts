@@ -4,7 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { connectPair, listenFor, quiet, Recorder, randomChunks, writeAll } from "../../../src/transports/compliance-kit.ts";
-import { TlsSettings } from "../../../src/transports/tls.ts";
+import { TlsSettings } from "../../../src/transports/tls-settings.ts";
 import type { Pipe } from "../../../src/transports/transport.ts";
 import { parseMeshUrl } from "../../../src/transports/url.ts";
 import { WsTransport } from "../../../src/transports/ws.ts";

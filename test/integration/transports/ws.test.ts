@@ -5,7 +5,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vi
 import { WebSocket } from "ws";
 import { transportCompliance } from "../../../src/transports/compliance.ts";
 import { connectPair, listenFor, Recorder } from "../../../src/transports/compliance-kit.ts";
-import { TlsSettings } from "../../../src/transports/tls.ts";
+import { TlsSettings } from "../../../src/transports/tls-settings.ts";
 import type { Listener } from "../../../src/transports/transport.ts";
 import { parseMeshUrl } from "../../../src/transports/url.ts";
 import { type WsOptions, WsTransport } from "../../../src/transports/ws.ts";
