@@ -55,7 +55,7 @@ export class Answering {
     down.write(head, payload, isNew ? conversation.responses : undefined);
     this.mark(conversation);
     // Its reader has something to do while more is made.
-    if (down.chunkReady && this.#port.hasRoute(peer.high, peer.low)) this.#sendChunks(conversation);
+    if (down.chunkReady && this.#port.hasRoute(peer.high, peer.low)) this.#sendChunks(conversation, true);
     conversation.blocked = !down.writable;
     return !conversation.blocked;
   }
@@ -155,14 +155,15 @@ export class Answering {
       this.#probes.set(conversation, now + conversation.wait);
   }
 
-  #sendChunks(conversation: Conversation): void {
+  /** `more`: more is being written. */
+  #sendChunks(conversation: Conversation, more = false): void {
     const { down, id, peer } = conversation;
     while (!conversation.detached) {
       if (this.#port.congested(peer.high, peer.low)) {
         this.#stalled.add(conversation);
         break;
       }
-      const chunk = down.take();
+      const chunk = down.take(more);
       if (chunk === undefined) break;
       this.#frames.sendChunk(peer, id, chunk, conversation.receiptDue ? FLAG.accepted : 0, conversation.generation);
       conversation.receiptDue = false;

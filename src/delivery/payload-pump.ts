@@ -30,7 +30,7 @@ export class PayloadPump {
   written(conversation: Conversation): void {
     this.mark(conversation);
     const { up, to } = conversation;
-    if (up?.chunkReady === true && this.#port.hasRoute(to.high, to.low)) this.#send(conversation);
+    if (up?.chunkReady === true && this.#port.hasRoute(to.high, to.low)) this.#send(conversation, true);
   }
 
   /** A link has room again. */
@@ -56,7 +56,8 @@ export class PayloadPump {
       this.#timers.set(conversation, Math.min(now + conversation.wait, conversation.due ?? Infinity));
   }
 
-  #send(conversation: Conversation): void {
+  /** `more`: more is being written. */
+  #send(conversation: Conversation, more = false): void {
     const { up, to, id } = conversation;
     if (up === undefined || conversation.phase !== "accepted") return;
     for (;;) {
@@ -64,7 +65,7 @@ export class PayloadPump {
         this.#blocked.add(conversation);
         return;
       }
-      const chunk = up.take();
+      const chunk = up.take(more);
       if (chunk === undefined) return;
       this.#frames.sendChunk(to, id, chunk, FLAG.upward, 0);
     }

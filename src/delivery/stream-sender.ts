@@ -124,7 +124,7 @@ export class StreamSender {
     return this.#acked;
   }
 
-  /** A whole chunk may leave: no more is gained by waiting for what follows. */
+  /** As much may leave as a chunk has at most: no more is gained by waiting for what follows. */
   get chunkReady(): boolean {
     return Math.min(this.#end, this.#limit) - this.#sent >= LIMITS.chunk;
   }
@@ -192,15 +192,20 @@ export class StreamSender {
     this.#spare = undefined;
   }
 
-  /** The next chunk that credit allows, at most 32 KiB; undefined: nothing to send now. */
-  take(): Chunk | undefined {
-    if (this.#done) return undefined;
-    const to = Math.min(this.#end, this.#limit);
-    if (this.#sent < to) {
+  /**
+   * The next chunk that credit allows, at most 32 KiB; undefined: nothing to send now. A chunk costs its ends much the same whatever its length:
+   * what credit would cut in two waits for more of it while some is on its way. `more`: more is being written, and what makes no whole chunk waits for it.
+   */
+  take(more = false): Chunk | undefined {
+    if (this.#done || (more && !this.chunkReady)) return undefined;
+    const room = this.#limit - this.#sent;
+    if (this.#sent < this.#end && room > 0) {
       const segment = this.#segmentAt(this.#sent);
       if (segment === undefined) return undefined;
       const passed = this.#sent - segment.offset;
-      const length = Math.min(segment.length - passed, to - this.#sent, LIMITS.chunk);
+      const left = Math.min(segment.length - passed, LIMITS.chunk);
+      if (left > room && this.#sent > this.#acked) return undefined;
+      const length = Math.min(left, room);
       const from = segment.start + passed;
       const chunk = {
         offset: this.#sent,

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hash, type KeyObject, randomFillSync } from "node:crypto";
 import { utf8 } from "../core/bytes.ts";
 import { type Ciphers, type Doubt, type Encapsulation, SEAL, type SealKey, type SignedClaim } from "../sealing/ports.ts";
+import { Disposal } from "./disposal.ts";
 import { exportSecret, setupReceiver, setupSender } from "./hpke.ts";
 import type { Signatory } from "./signatory.ts";
 import type { AgreementKey } from "./x25519.ts";
@@ -17,6 +18,7 @@ export class NodeCiphers implements Ciphers {
   readonly #signatory: Signatory;
   readonly #sealingKey: AgreementKey;
   readonly #nonces = new Uint8Array(NONCES * SEAL.nonce);
+  readonly #disposal = new Disposal();
   #used = this.#nonces.length;
 
   constructor(signatory: Signatory, sealingKey: AgreementKey) {
@@ -51,7 +53,7 @@ export class NodeCiphers implements Ciphers {
   }
 
   key(secret: Uint8Array): SealKey {
-    return new GcmKey(secret);
+    return new GcmKey(secret, this.#disposal);
   }
 
   nonce(): Uint8Array {
@@ -68,14 +70,18 @@ export class NodeCiphers implements Ciphers {
 /** AES-256-GCM with the whole tag. */
 class GcmKey implements SealKey {
   readonly #key: KeyObject;
+  readonly #disposal: Disposal;
 
-  constructor(secret: Uint8Array) {
+  constructor(secret: Uint8Array, disposal: Disposal) {
     this.#key = createSecretKey(secret);
+    this.#disposal = disposal;
   }
 
   seal(nonce: Uint8Array, bound: Uint8Array, plain: Uint8Array, into: Uint8Array, at: number): void {
     const cipher = createCipheriv(CIPHER, this.#key, nonce, OPTIONS).setAAD(bound);
-    into.set(cipher.update(plain), at);
+    const sealed = cipher.update(plain);
+    into.set(sealed, at);
+    this.#disposal.dispose(sealed);
     cipher.final();
     into.set(cipher.getAuthTag(), at + plain.length);
   }
@@ -87,10 +93,12 @@ class GcmKey implements SealKey {
     const plain = decipher.update(sealed.subarray(0, end));
     try {
       decipher.final();
+      into.set(plain, at);
+      return true;
     } catch {
       return false;
+    } finally {
+      this.#disposal.dispose(plain);
     }
-    into.set(plain, at);
-    return true;
   }
 }

@@ -151,7 +151,8 @@ export class Sealing {
     plain.view.setUint32(OFFSET.ttl, parts.ttl);
     this.receiving.heard(now, session, parts.ttl);
     this.sending.heard(source.high, source.low, parts.heard);
-    return { ...plain, start: 0, end: length };
+    // Spread, it would be an object of a shape of its own.
+    return { bytes: plain.bytes, view: plain.view, start: 0, end: length };
   }
 
   /** Takes up a session that is not known here, if who is said to have begun it did. */

@@ -4,7 +4,7 @@ import { messageId } from "../../../src/core/ids.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
 import { LIMITS, TIMES } from "../../../src/core/limits.ts";
 import { AckQueue, type AckSource } from "../../../src/delivery/ack-queue.ts";
-import { Frames } from "../../../src/delivery/frames.ts";
+import { CHUNK_AT, Frames } from "../../../src/delivery/frames.ts";
 import type { DeliveryPort } from "../../../src/delivery/ports.ts";
 import { FRAME } from "../../../src/wire/frame.ts";
 import { decodeError, decodeReceipt } from "../../../src/wire/outcome.ts";
@@ -392,6 +392,19 @@ describe("Destination: its responses", () => {
     a.act(({ origin }) => origin.following.consumed(net.clock.now, id, LIMITS.credit));
     net.run(100);
     expect(writable).toBe(1);
+  });
+
+  it("leave in whole chunks while more is written", () => {
+    const net = new Net(["a", "b"]);
+    const b = net.node("b");
+    b.onRequest = ({ id }) => b.delivery.destination.accept(id);
+    const id = net.node("a").send("b");
+    net.run(10);
+    while (b.delivery.destination.respond(id, { content: "bytes", channel: undefined }, new Uint8Array(1_000)));
+    const lengths = net.over("b>a", FRAME.data).map(({ frame }) => frame.length - CHUNK_AT);
+    const whole = lengths.filter((length) => length === LIMITS.chunk).length;
+    expect(whole).toBeGreaterThanOrEqual(6);
+    expect(lengths.length - whole).toBeLessThanOrEqual(5);
   });
 
   it("wait while the link has no room, and go when it has", () => {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MeshError } from "../../../src/core/errors.ts";
+import { LIMITS } from "../../../src/core/limits.ts";
+import { CHUNK_AT } from "../../../src/delivery/frames.ts";
 import { FRAME } from "../../../src/wire/frame.ts";
 import { Net } from "./harness.ts";
 
@@ -121,6 +123,19 @@ describe("Origin: streams, detach and attach", () => {
     expect(Buffer.concat(got).equals(bytes)).toBe(true);
     expect(held).toBeGreaterThan(0);
     expect(b.told).toEqual(["payload end"]);
+  });
+
+  it("sends a payload stream in whole chunks while more is written", () => {
+    const net = new Net(["a", "b"]);
+    const { a, b } = { a: net.node("a"), b: net.node("b") };
+    b.onRequest = ({ id }) => b.delivery.destination.accept(id);
+    const id = a.send("b", { streamed: true, payload: new Uint8Array(0) });
+    net.run(10);
+    while (a.delivery.origin.following.writeInput(id, new Uint8Array(1_000)));
+    const lengths = net.over("a>b", FRAME.data).map(({ frame }) => frame.length - CHUNK_AT);
+    const whole = lengths.filter((length) => length === LIMITS.chunk).length;
+    expect(whole).toBeGreaterThanOrEqual(6);
+    expect(lengths.length - whole).toBeLessThanOrEqual(5);
   });
 
   it("goes on within half a second after routes change, also where the first probe is lost", () => {

@@ -173,6 +173,17 @@ describe("StreamSender", () => {
     expect(sum(takeAll(sender))).toBe(1_000);
   });
 
+  it("cuts no chunk in two for want of credit, but where nothing is on its way", () => {
+    const sender = new StreamSender(0);
+    sender.write(new Uint8Array(3 * LIMITS.chunk));
+    sender.acknowledge(0, LIMITS.chunk + 1_000, false);
+    expect(takeAll(sender).map(({ from, to }) => to - from)).toEqual([LIMITS.chunk]);
+    sender.acknowledge(LIMITS.chunk - 1, 2_000, false);
+    expect(takeAll(sender)).toEqual([]);
+    sender.acknowledge(LIMITS.chunk, 1_000, false);
+    expect(takeAll(sender).map(({ from, to }) => to - from)).toEqual([1_000]);
+  });
+
   it("refuses an acknowledgement of what was never sent", () => {
     const sender = new StreamSender(0);
     sender.write(new Uint8Array(100));

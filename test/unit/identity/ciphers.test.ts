@@ -238,6 +238,19 @@ describe("SealKey", () => {
     expect(back).toEqual(Uint8Array.of(0xee, 0xee, 0xee, ...plain, 0xee, 0xee));
   });
 
+  it("leaves nothing of a large text to the collector", () => {
+    const key = ciphers.key(new Uint8Array(32));
+    const [nonce, bound, plain] = [new Uint8Array(12), new Uint8Array(0), new Uint8Array(32_768).fill(7)];
+    const [sealed, opened] = [new Uint8Array(32_784), new Uint8Array(32_768)];
+    const before = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 200; i++) {
+      key.seal(nonce, bound, plain, sealed, 0);
+      key.open(nonce, bound, sealed, opened, 0);
+    }
+    expect(Buffer.compare(opened, plain)).toBe(0);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2_000_000);
+  });
+
   it("opens nothing in which a single bit of nonce, header, text or tag is another, and writes nothing of it", () => {
     const key = newKey(1);
     const frame = { nonce: NONCE, bound: BOUND, sealed: sealed(key) };
