@@ -10,7 +10,7 @@ import type { Outcome, StartRequest } from "./contract.ts";
 import type { ActionFunction, Context, PluginDefinition } from "./definition.ts";
 import { failureOf } from "./failure.ts";
 import { WorkInput } from "./input.ts";
-import { runAction } from "./runner.ts";
+import { isMany, sendAll } from "./runner.ts";
 
 /** A plugin that is ready to run: what it exports, and its checked options. */
 export interface ReadyPlugin {
@@ -76,19 +76,24 @@ export class PluginHost {
     });
   }
 
-  /** Never rejects. */
+  /** Never rejects. One function for all of it: most works are small, and each `async` one costs more than what it does for them. */
   async #run(request: StartRequest, plugin: ReadyPlugin, action: ActionFunction<unknown>, abort: WorkAbort): Promise<void> {
     const input = new WorkInput(request.input, abort);
     let outcome: Outcome = DONE;
     try {
       try {
-        await runAction(action, input, this.#context(request, plugin, abort), abort, request.sink);
+        let produced: unknown = action(input, this.#context(request, plugin, abort));
+        if (!isMany(produced)) produced = await produced;
+        abort.throwIfAborted();
+        const sending = sendAll(produced, abort, request.sink);
+        if (sending !== undefined) await sending;
       } finally {
         const closing = input.close();
         if (closing !== undefined) await closing;
       }
     } catch (thrown) {
-      outcome = failureOf(thrown);
+      // What an action throws because it was told to stop says less than why it was.
+      outcome = failureOf(abort.reason ?? thrown);
     }
     this.#runs.delete(request.id);
     this.#release(plugin.definition);

@@ -5,9 +5,8 @@ import { utf8 } from "../core/bytes.ts";
 import { MeshError } from "../core/errors.ts";
 import type { WorkAbort } from "./abort.ts";
 import type { Content, ResponseSink } from "./contract.ts";
-import type { ActionFunction, ChannelResponse, Context, Payload } from "./definition.ts";
+import type { ChannelResponse, Payload } from "./definition.ts";
 import { Encoded } from "./encoded.ts";
-import type { WorkInput } from "./input.ts";
 import { piecesOf } from "./pieces.ts";
 
 /** A plugin that only yields must let the node do its other work: after this many milliseconds it is its turn. */
@@ -31,32 +30,21 @@ export function onChannel(payload: Payload, channel: string): ChannelResponse {
   return response;
 }
 
+/** Whether an action gives its responses one by one, and not one response or a promise of what it gives. */
+export function isMany(produced: unknown): produced is Many {
+  if (typeof produced !== "object" || produced === null || produced instanceof Readable) return false;
+  const many = produced as Partial<Many> & { readonly next?: unknown };
+  // A plain generator, and not a list, which is a JSON value.
+  return many[Symbol.asyncIterator] !== undefined || (typeof many.next === "function" && many[Symbol.iterator] !== undefined);
+}
+
 /**
- * Runs one action, at the pace that its responses are taken, and settles when its code has really ended. After the
- * abort nothing more is pulled or sent, and it rejects with the abort's reason; otherwise it rejects with what the action threw.
+ * Sends what an action has given, at the pace that its responses are taken; undefined: it has left. Otherwise it settles when the action's code has
+ * really ended. After the abort nothing more is pulled or sent, and it rejects with the abort's reason; otherwise with what the action threw.
  */
-export async function runAction(
-  run: ActionFunction<unknown>,
-  input: WorkInput,
-  context: Context,
-  abort: WorkAbort,
-  sink: ResponseSink,
-): Promise<void> {
-  abort.throwIfAborted();
-  try {
-    const produced: unknown = run(input, context);
-    const steps = stepsOf(produced);
-    if (steps !== undefined) return await drain(steps, abort, sink);
-    const value: unknown = await produced;
-    abort.throwIfAborted();
-    const later = stepsOf(value);
-    if (later !== undefined) return await drain(later, abort, sink);
-    if (value !== undefined) await send(value as Item, abort, sink);
-  } catch (error) {
-    // What an action throws because it was told to stop says less than why it was.
-    abort.throwIfAborted();
-    throw error;
-  }
+export function sendAll(produced: unknown, abort: WorkAbort, sink: ResponseSink): Promise<void> | undefined {
+  if (isMany(produced)) return drain((produced[Symbol.asyncIterator] ?? produced[Symbol.iterator]).call(produced), abort, sink);
+  return produced === undefined ? undefined : send(produced as Item, abort, sink);
 }
 
 async function drain(iterator: Steps, abort: WorkAbort, sink: ResponseSink): Promise<void> {
@@ -176,13 +164,10 @@ interface Steps {
   return?(): unknown;
 }
 
-/** Undefined for what is one response: a value, a promise of it, a stream. */
-function stepsOf(produced: unknown): Steps | undefined {
-  if (typeof produced !== "object" || produced === null || produced instanceof Readable) return undefined;
-  const steps = produced as { [Symbol.asyncIterator]?: () => Steps; [Symbol.iterator]?: () => Steps; next?: unknown };
-  if (steps[Symbol.asyncIterator] !== undefined) return steps[Symbol.asyncIterator]?.();
-  // A plain generator, and not a list, which is a JSON value.
-  return typeof steps.next === "function" ? steps[Symbol.iterator]?.() : undefined;
+/** An iterable of either kind. */
+interface Many {
+  readonly [Symbol.asyncIterator]?: () => Steps;
+  readonly [Symbol.iterator]: () => Steps;
 }
 
 function isChannelResponse(value: unknown): value is ChannelResponse {
