@@ -226,9 +226,14 @@ function begin(special: Special | undefined): void {
 
 /** Throws INVALID_ARGUMENT where `directive` is not of the form `plugin:action`. */
 export function checkDirective(directive: string): void {
+  if (directive === checked) return;
   if (!DIRECTIVE.test(directive))
     throw new MeshError("INVALID_ARGUMENT", `"${directive}" is no directive: write plugin:action, as in echo:run`);
+  checked = directive;
 }
+
+/** The last that was right: most programs send the same again. */
+let checked = "";
 
 function checkTime(value: number | undefined, name: string): number | undefined {
   if (value === undefined || (Number.isFinite(value) && value >= 0)) return value;
