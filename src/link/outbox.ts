@@ -4,10 +4,13 @@ import { FRAME, LINK_HEADER, writeLinkHeader } from "../wire/frame.ts";
 import type { LinkPort, OutputHooks } from "./contract.ts";
 import { Lanes } from "./lanes.ts";
 import { linkFrame } from "./shared-frame.ts";
-import { type Slab, type SlabPool, SMALL_BYTES } from "./slab.ts";
+import { type Slab, SLAB_BYTES, type SlabPool, SMALL_BYTES } from "./slab.ts";
 
 /** Memory that waiting frames may pin, where old frames keep slabs that are nearly empty. */
 const FOOTPRINT_MAX = 2 * LIMITS.linkQueueMax;
+
+/** Bytes of one write while frames wait for a port that was full: what it has is before all that comes, however urgent. */
+const PUMPED = SLAB_BYTES / 2;
 
 /** Bytes that are worth a write of their own while more is made: some twenty small works. */
 const EARLY = 8 * 1024;
@@ -171,6 +174,7 @@ export class Outbox {
         this.#retire();
         if (this.#blocked) break;
         this.#open(parcel.length);
+        this.#room = Math.min(this.#room, Math.max(PUMPED, WRITE_ROOM + parcel.length));
       }
       this.#copy(parcel.slab.bytes, parcel.start, parcel.start + parcel.length);
       this.#lanes?.drop();

@@ -1,8 +1,8 @@
 import { LIMITS } from "../core/limits.ts";
 import { SharedFrame } from "./shared-frame.ts";
 
-/** Bytes of one pooled slab, which is what one write carries at most: two chunks of a stream with their headers. */
-export const SLAB_BYTES = 2 * LIMITS.chunk + 1_024;
+/** Bytes of one pooled slab, which is what one write carries at most: four chunks of a stream with their headers. */
+export const SLAB_BYTES = 4 * LIMITS.chunk + 1_024;
 /** Bytes of a small one: for the few link frames that a tick has for each of many links. */
 export const SMALL_BYTES = 1_024;
 const KEEP_SMALL = 256;
@@ -44,8 +44,8 @@ export class SlabPool {
   readonly #size: number;
   #out = 0;
 
-  /** `keep`: how many unused slabs stay for later; default 64, which is 4 MiB. `size`: bytes of each; default 65 KiB. */
-  constructor(keep = 64, size: number = SLAB_BYTES) {
+  /** `keep`: how many unused slabs stay for later; default 32, which is 4 MiB. `size`: bytes of each; default 129 KiB. */
+  constructor(keep = 32, size: number = SLAB_BYTES) {
     this.#keep = keep;
     this.#size = size;
   }

@@ -2,7 +2,7 @@
 export const MAX_MESSAGE = 1024 * 1024;
 
 /** Room for what a node sends at once, with its header. What is longer is left to `ws` to put together. */
-const HELD_MAX = 68 * 1024;
+const HELD_MAX = 136 * 1024;
 /** How many such buffers stay for later. */
 const KEEP = 8;
 /** The first byte of a binary message that is one frame, and not compressed. */
