@@ -114,8 +114,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/delivery/dispatch.ts",
-        find: "this.#timers.set(conversation.id, Math.min(now + conversation.wait, Math.max(now, conversation.expiresAt + GRACE)));",
-        put: "this.#timers.set(conversation.id, Math.max(now, conversation.expiresAt + GRACE));",
+        find: "this.#timers.set(conversation, Math.min(now + conversation.wait, Math.max(now, conversation.expiresAt + GRACE)));",
+        put: "this.#timers.set(conversation, Math.max(now, conversation.expiresAt + GRACE));",
       },
     ],
     mode: "liveness",

@@ -3,7 +3,7 @@ import type { MessageId } from "../../src/core/ids.ts";
 import { hashNodeId } from "../../src/core/node-hash.ts";
 import { FIRST_ROUTED_KIND, FLAG, FRAME, OFFSET, ROUTED_HEADER } from "../../src/wire/frame.ts";
 import { readMessageId } from "../../src/wire/message-id.ts";
-import { decodeNotice } from "../../src/wire/outcome.ts";
+import { decodeNotice, type Notice } from "../../src/wire/outcome.ts";
 import { readSealedParts } from "../../src/wire/sealed.ts";
 import { isSealed, type SimSecrets } from "./ciphers.ts";
 import type { VirtualClock } from "./clock.ts";
@@ -190,7 +190,9 @@ export class Watch {
 
   #notice(id: MessageId, body: Uint8Array | undefined): void {
     if (body === undefined) return this.#ledger.violation("S1", `a notice about ${short(id)} is not sealed as it must be`);
-    if (decodeNotice(body).type !== "failed") return;
+    const type = typeOf(body);
+    if (type === undefined) return this.#ledger.violation("S1", `a notice about ${short(id)} is none that a node writes`);
+    if (type !== "failed") return;
     const notices = (this.#notices.get(id) ?? 0) + 1;
     this.#notices.set(id, notices);
     if (notices > (this.#copies.get(id) ?? 0)) this.#ledger.violation("I10", `${notices} error notices about ${short(id)}`);
@@ -199,6 +201,15 @@ export class Watch {
   #isFrom(name: string, view: DataView): boolean {
     const hash = this.#hashes.get(name);
     return hash !== undefined && view.getUint32(OFFSET.source) === hash.high && view.getUint32(OFFSET.source + 4) === hash.low;
+  }
+}
+
+/** Undefined: it is no notice. */
+function typeOf(body: Uint8Array): Notice["type"] | undefined {
+  try {
+    return decodeNotice(body).type;
+  } catch {
+    return undefined;
   }
 }
 

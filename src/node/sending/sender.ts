@@ -233,7 +233,7 @@ export function checkDirective(directive: string): void {
 }
 
 /** The last that was right: most programs send the same again. */
-let checked = "";
+let checked: string | undefined;
 
 function checkTime(value: number | undefined, name: string): number | undefined {
   if (value === undefined || (Number.isFinite(value) && value >= 0)) return value;
