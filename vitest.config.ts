@@ -25,7 +25,7 @@ interface Suite {
 }
 
 /** What judges times, fills disks or makes networks has the machine to itself. */
-const ALONE = "test/e2e/{flood,full-disk,netns,parking,strangers,streams,streams-shared,three-machines}.test.ts";
+const ALONE = "test/e2e/{deaf,flood,full-disk,netns,parking,strangers,streams,streams-shared,three-machines}.test.ts";
 const BUILD = "./test/support/needs-build.ts";
 
 const suites: readonly Suite[] = [

@@ -5,7 +5,7 @@ import { isMeshError, MeshError, toMeshError } from "../../core/errors.ts";
 import type { MessageId, NodeId } from "../../core/ids.ts";
 import type { Instant } from "../../core/instant.ts";
 import { TIMES } from "../../core/limits.ts";
-import { hashNodeId, type NodeHash } from "../../core/node-hash.ts";
+import { hashNodeId, isSameHash, type NodeHash } from "../../core/node-hash.ts";
 import { Routing } from "../../routing/machine.ts";
 import type { LocalChange, RoutingEffect, RoutingInput } from "../../routing/types.ts";
 import { REMEMBERED } from "../../sealing/session.ts";
@@ -19,6 +19,7 @@ import type { EngineOptions } from "./engine-options.ts";
 import type { Link } from "./link.ts";
 import { Links } from "./links.ts";
 import { Loopback } from "./loopback.ts";
+import type { Brought } from "./backpressure.ts";
 import { Transit } from "./transit.ts";
 
 /** What the engine tells the program around it. */
@@ -313,7 +314,13 @@ export class Engine {
     this.#receive(now, bytes, view, start, end);
     if (this.#transit?.carried(now, link, end - start) === true) this.agenda.touch(this.#transit);
     const onward = this.#linkTo(high, low);
-    if (onward?.session.congested === true) this.links.holdInput(link, onward);
+    if (onward?.session.congested === true) this.links.brought(now, link, onward, this.#whatIs(link, bytes, start));
+  }
+
+  #whatIs({ peer }: Link, frame: Uint8Array, start: number): Brought {
+    if (frame[start + OFFSET.kind] !== FRAME.message) return "other";
+    const source = { high: word(frame, start + OFFSET.source), low: word(frame, start + OFFSET.source + 4) };
+    return isSameHash(hashNodeId(peer), source) ? "own" : "message";
   }
 
   /** A frame for this node has come to the end of its way. */

@@ -10,6 +10,7 @@ import { PROTOCOL } from "../../wire/frame.ts";
 import type { Greeting } from "../../wire/greeting.ts";
 import type { Pipe } from "../../transports/transport.ts";
 import type { Agenda } from "./agenda.ts";
+import { Backpressure, type Brought } from "./backpressure.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import type { Environment } from "./environment.ts";
 import { TokenBucket } from "../../core/token-bucket.ts";
@@ -52,7 +53,7 @@ export class Links {
   readonly #byPeer = new Map<NodeId, Link>();
   readonly #peers = new Map<string, Peer>();
   readonly #dirty = new Set<LinkSession>();
-  readonly #held = new Map<Link, Set<Link>>();
+  readonly #backpressure = new Backpressure();
   #nextId = 1;
 
   constructor(options: EngineOptions, env: Environment, agenda: Agenda, handlers: LinksHandlers) {
@@ -125,16 +126,10 @@ export class Links {
     for (const link of [...this.#links.values()]) link.session.close(this.#env.now());
   }
 
-  /** Reads no more from `from` until `to`, which it feeds, has room again. */
-  holdInput(from: Link, to: Link): void {
-    let held = this.#held.get(to);
-    if (held === undefined) {
-      held = new Set();
-      this.#held.set(to, held);
-    }
-    if (held.has(from)) return;
-    held.add(from);
-    from.session.pauseInput();
+  /** `from` has brought something for `to`, which is congested. */
+  brought(now: Instant, from: Link, to: Link, what: Brought): void {
+    this.#backpressure.brought(now, from, to, what);
+    this.#agenda.touch(this.#backpressure);
   }
 
   flush(now: Instant): void {
@@ -175,7 +170,10 @@ export class Links {
         },
         onLinkFrame: (_now, kind, body) => this.#handlers.onFrame(link, kind, body),
         onRouted: (now, bytes, view, start, end) => this.#handlers.onRouted(now, link, bytes, view, start, end),
-        onWritable: () => this.#writable(link),
+        onWritable: () => {
+          this.#backpressure.release(link);
+          this.#handlers.onWritable();
+        },
         onDropped: () => this.#handlers.onDropped(),
         onClosed: (reason, byPeer) => this.#closed(link, reason, byPeer),
         markDirty: () => {
@@ -292,23 +290,10 @@ export class Links {
     this.#agenda.touch(link.session);
   }
 
-  #writable(link: Link): void {
-    this.#release(link);
-    this.#handlers.onWritable();
-  }
-
-  #release(to: Link): void {
-    const held = this.#held.get(to);
-    if (held === undefined) return;
-    this.#held.delete(to);
-    for (const from of held) from.session.resumeInput();
-  }
-
   #closed(link: Link, reason: MeshError | undefined, byPeer: boolean): void {
     this.#links.delete(link.id);
     this.#agenda.remove(link.session);
-    this.#release(link);
-    this.#held.get(link)?.clear();
+    this.#backpressure.forget(link);
     const survivor = this.#byPeer.get(link.peer);
     if (survivor === link) this.#byPeer.delete(link.peer);
     if (byPeer && isMeshError(reason, "DUPLICATE_NODE") && reason.data["node"] === this.#options.id && isChosen(link))
