@@ -1,11 +1,10 @@
-/** Places at first, and those that an empty one keeps; powers of two. */
-const LEAST = 16;
+/** Places that an empty one keeps; a power of two. */
 const KEPT = 1_024;
 
 /** First in, first out, at the same cost however many wait: an array's own `shift` moves all that are left. */
 export class Fifo<T extends object> {
   /** A ring: an array that is emptied and filled again grows again each time. */
-  #ring = places<T>(LEAST);
+  #ring: (T | undefined)[] = few();
   #first = 0;
   #size = 0;
 
@@ -27,7 +26,7 @@ export class Fifo<T extends object> {
     ring[at] = undefined;
     this.#first = (at + 1) & (ring.length - 1);
     if (--this.#size === 0 && ring.length > KEPT) {
-      this.#ring = places(LEAST);
+      this.#ring = few();
       this.#first = 0;
     }
     return item;
@@ -44,4 +43,9 @@ export class Fifo<T extends object> {
 
 function places<T>(count: number): (T | undefined)[] {
   return new Array<T | undefined>(count).fill(undefined);
+}
+
+/** Places at first: few, as most works have one response, and written out, which makes them at once. */
+function few(): undefined[] {
+  return [undefined, undefined, undefined, undefined];
 }
