@@ -454,5 +454,9 @@ function storeOf(boot: string): number {
 
 /** A part of a boot id that is new in each life. */
 function lifeOf(boot: string): number {
-  return Number.parseInt(boot.slice(8, 16), 16);
+  // Each message asks, and most are for one node.
+  if (boot !== asked.boot) asked = { boot, life: Number.parseInt(boot.slice(8, 16), 16) };
+  return asked.life;
 }
+
+let asked = { boot: "", life: 0 };
