@@ -8,6 +8,12 @@ const asksForHelp = argv.includes("--help") || argv.includes("-h");
 
 if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
   const { VERSION } = await import("../node/version.ts");
+  // By itself, as to read all else that a command has takes a tenth of a second.
+  process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === "EPIPE") return;
+    process.stderr.write(`receptor: OUTPUT_UNWRITABLE: the output cannot be written: ${message}\n`);
+    process.exitCode = 1;
+  });
   process.stdout.write(`${VERSION}\n`);
 } else {
   await main();
@@ -16,7 +22,7 @@ if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
 async function main(): Promise<void> {
   readModulesInTurn();
   if (isNode && !asksForHelp) loadNode();
-  const { Output, runCli, services } = await import("./program.ts");
+  const { finish, Output, runCli, services } = await import("./program.ts");
   const controller = new AbortController();
   for (const [name, exit] of [
     ["SIGINT", 130],
@@ -47,8 +53,8 @@ async function main(): Promise<void> {
     sleep: (milliseconds, signal) => wait(milliseconds, undefined, { signal }).catch(() => undefined),
     onReload: (listener) => void process.on("SIGHUP", listener),
   });
-  await out.flush();
-  process.exit(status);
+  // A node does its work also where its log is lost.
+  process.exit(isNode ? status : await finish(status, { out, env: process.env }));
 }
 
 /** What a node needs, read while the parser of the command line is: it is asked for again where it is used, which tells what went wrong. */

@@ -1,5 +1,6 @@
 import type { Writable } from "node:stream";
 import { styleText } from "node:util";
+import { MeshError } from "../core/errors.ts";
 import { escapeText } from "./escape.ts";
 
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
@@ -11,7 +12,7 @@ export interface OutputOptions {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Nobody reads stdout any more. */
+  /** Nobody reads stdout any more, or it cannot be written. */
   readonly onClosed?: () => void;
 }
 
@@ -23,15 +24,21 @@ export class Output {
   readonly #options: OutputOptions;
   readonly #colour: boolean;
   #broken = false;
+  #failure: MeshError | undefined;
 
   constructor(options: OutputOptions) {
     this.#options = options;
     this.terminal = options.stdout.isTTY === true;
     this.#colour = this.terminal && (options.env["NO_COLOR"] ?? "") === "" && options.env["TERM"] !== "dumb";
-    options.stdout.on("error", () => this.#close());
+    options.stdout.on("error", (error) => this.#close(error));
     options.stderr.on("error", () => {
       // There is nowhere left to say it.
     });
+  }
+
+  /** OUTPUT_UNWRITABLE: something that was written has not come where it should be. Nobody there to read it is no failure. */
+  get failure(): MeshError | undefined {
+    return this.#failure;
   }
 
   get columns(): number {
@@ -103,9 +110,17 @@ export class Output {
     );
   }
 
-  #close(): void {
+  #close(error: Error): void {
     if (this.#broken) return;
     this.#broken = true;
+    this.#failure = lossOf(error);
     this.#options.onClosed?.();
   }
+}
+
+function lossOf(cause: Error): MeshError | undefined {
+  const code = "code" in cause ? cause.code : undefined;
+  if (code === "EPIPE" || code === "ECONNRESET") return undefined;
+  const why = code === "ENOSPC" ? "there is no room left" : cause.message;
+  return new MeshError("OUTPUT_UNWRITABLE", `the output cannot be written: ${why}`, { cause });
 }

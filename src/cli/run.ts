@@ -30,6 +30,17 @@ export async function runCli(argv: readonly string[], context: Context): Promise
   }
 }
 
+/** Waits until all that was said has left; resolves to the exit status. What could not be written is not done. */
+export async function finish(status: number, { out, env }: Pick<Context, "out" | "env">): Promise<number> {
+  await out.flush();
+  const { failure } = out;
+  if (failure === undefined) return status;
+  out.json = false;
+  report(failure, out, env);
+  await out.flush();
+  return status === EXIT.done ? failure.exit : status;
+}
+
 function asksFor(argv: readonly string[], words: readonly string[]): boolean {
   const end = argv.indexOf("--");
   return (end < 0 ? argv : argv.slice(0, end)).some((word) => words.includes(word));

@@ -38,6 +38,7 @@ export const ERROR_CODES = {
   INVALID_ARGUMENT: { exit: EXIT.usage, summary: "an argument is not of the form it must have" },
   LISTEN_FAILED: { exit: EXIT.failed, summary: "the address could not be listened on" },
   NO_ROUTE: { exit: EXIT.unreachable, summary: "there is no route, and the message may not wait" },
+  OUTPUT_UNWRITABLE: { exit: EXIT.failed, summary: "what a command had to say could not be written" },
   PAYLOAD_UNREADABLE: { exit: EXIT.usage, summary: "the payload could not be read" },
   PLUGIN_INVALID: { exit: EXIT.failed, summary: "a plugin cannot be loaded" },
   PLUGIN_INSTALL_FAILED: { exit: EXIT.failed, summary: "npm could not install or remove a plugin" },

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createNode } from "receptor-mesh";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -224,6 +224,24 @@ describe("receptor send", () => {
     expect(ran.stdout.toString()).toBe("1\n");
     expect(ran.stderr).toBe("");
     expect(readFileSync(join(mesh.folder, "left"), "utf8")).toBe("0\n");
+    await until(
+      async () => ((await mesh.status(url)).nodes.find(({ id }) => id === "third")?.work.running === 0 ? true : undefined),
+      15_000,
+      "nothing runs",
+    );
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("says so where the disk of its output is full, and leaves nothing running", async () => {
+    const lost = "receptor: OUTPUT_UNWRITABLE: the output cannot be written: ";
+    for (const [words, why] of [
+      [`send third echo:count '${ENDLESS}'`, "there is no room left\n"],
+      ["send third echo:run hello --json", "there is no room left\n"],
+      ["status", "there is no room left\n"],
+      ["--version", "ENOSPC: no space left on device, write\n"],
+    ]) {
+      const ran = await shell(`$receptor ${words} > /dev/full; echo $?`);
+      expect([words, ran.stdout.toString(), ran.stderr]).toEqual([words, "1\n", `${lost}${why}`]);
+    }
     await until(
       async () => ((await mesh.status(url)).nodes.find(({ id }) => id === "third")?.work.running === 0 ? true : undefined),
       15_000,

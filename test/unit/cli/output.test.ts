@@ -47,6 +47,22 @@ describe("Output", () => {
     expect([closed, writes]).toEqual([1, 1]);
   });
 
+  it("knows why what it wrote is lost, where it is, and not where nobody wants it", async () => {
+    for (const [code, failure] of [
+      ["ENOSPC", "the output cannot be written: there is no room left"],
+      ["EIO", "the output cannot be written: write EIO"],
+      ["EPIPE", undefined],
+    ] as const) {
+      const broken = sink((done) => done(Object.assign(new Error(`write ${code}`), { code })));
+      let closed = 0;
+      const out = new Output({ stdout: broken, stderr: nowhere(), env: {}, onClosed: () => closed++ });
+      expect(out.failure).toBeUndefined();
+      out.print("lost");
+      await out.flush();
+      expect([out.failure?.code, out.failure?.message, closed]).toEqual([failure && "OUTPUT_UNWRITABLE", failure, 1]);
+    }
+  });
+
   it("says what is about results on stderr, and not with --quiet or --json", () => {
     let said = "";
     const out = new Output({ stdout: nowhere(), stderr: sink((done, text) => ((said += text), done())), env: {} });
