@@ -7,6 +7,7 @@ import type { Changes } from "./changes.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Engine, EngineEvents } from "./engine/engine.ts";
 import type { Node } from "./mesh-node.ts";
+import { destinationOf } from "./status.ts";
 import type { CrowdLog } from "./engine/crowd-log.ts";
 
 export interface EventSources {
@@ -60,16 +61,16 @@ export function engineEvents({
       events.emit({ type: "routes-changed" });
       changes.tell();
     },
-    onParked: ({ high, low }, messages, ids) => {
+    onParked: (to, messages, ids) => {
       metrics.counts.messagesParked += messages;
-      const destination = engine().routing.idOf(high, low) ?? "";
+      const destination = destinationOf(engine(), to, () => ids()[0]);
       log.info({ event: "parked", destination, messages }, "messages parked");
       if (!events.isRead) return;
       for (const id of ids()) events.emit({ type: "parked", id, node: engine().id, destination });
     },
-    onExpired: (id, { high, low }) => {
+    onExpired: (id, to) => {
       metrics.counts.messagesExpired++;
-      const destination = engine().routing.idOf(high, low) ?? "";
+      const destination = destinationOf(engine(), to, () => id);
       log.info({ event: "expired", id, destination }, "message expired");
       events.emit({ type: "expired", id, node: engine().id, destination });
     },

@@ -1,6 +1,5 @@
-import type { NodeId } from "../core/ids.ts";
+import type { MessageId, NodeId } from "../core/ids.ts";
 import type { NodeHash } from "../core/node-hash.ts";
-import type { Parked } from "../delivery/parked.ts";
 import type { LinkStatus, NodeStatus, OwnPluginStatus, ParkedStatus, QueueEntry, Status, WorkStatus } from "./api.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { Sender } from "./sending/sender.ts";
@@ -42,7 +41,7 @@ export function takeQueue(engine: Engine): readonly QueueEntry[] {
   return [...engine.delivery.park.list()].map((entry) => ({
     id: entry.id,
     from: engine.routing.idOf(entry.source.high, entry.source.low) ?? hex(entry.source),
-    to: destinationOf(engine, entry),
+    to: destinationOf(engine, entry.destination, () => entry.id),
     bytes: entry.size,
     ttl: Math.max(0, Math.round(entry.expiresAt - now)),
     why: engine.routing.nextHop(entry.destination.high, entry.destination.low) === undefined ? "no route" : "leaving",
@@ -112,9 +111,12 @@ function seconds(milliseconds: number): number {
   return Math.round(milliseconds) / 1000;
 }
 
-/** Who a message is for: also a node that the mesh has never heard of, where the message was sent from here. */
-function destinationOf(engine: Engine, { id, destination }: Parked): string {
-  return engine.routing.idOf(destination.high, destination.low) ?? engine.delivery.origin.whereabouts(id) ?? hex(destination);
+/** Who the message with this id is for: also a node that the mesh has never heard of, where the message was sent from here. */
+export function destinationOf(engine: Engine, destination: NodeHash, id: () => MessageId | undefined): string {
+  const known = engine.routing.idOf(destination.high, destination.low);
+  if (known !== undefined) return known;
+  const message = id();
+  return (message && engine.delivery.origin.whereabouts(message)) ?? hex(destination);
 }
 
 /** The name of a node that the mesh has never heard of, out of what was sent to it from here lately. */

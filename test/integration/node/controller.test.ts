@@ -267,6 +267,19 @@ describe("MeshNode.events", () => {
     abort.abort();
     await reading;
   });
+
+  test("says of what waits, and waited in vain, who it is for, also where nobody has heard of that node", async () => {
+    const abort = new AbortController();
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const event of controller.events({ signal: abort.signal }))
+        if (event.type === "parked" || event.type === "expired") seen.push(`${event.type} ${event.destination}`);
+    })();
+    await failure(controller.send("nobody", "echo:run", "x", { ttl: 300 }), "EXPIRED");
+    expect(seen).toEqual(["parked nobody", "expired nobody"]);
+    abort.abort();
+    await reading;
+  });
 });
 
 describe("MeshNode.status", () => {
