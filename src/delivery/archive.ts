@@ -28,6 +28,12 @@ export interface Rested {
   readonly stream: Piece;
 }
 
+/** The parts of a work's id. */
+interface Named {
+  readonly lane: string;
+  readonly counter: number;
+}
+
 /** The works of one lane, by their counters: where each lies. */
 interface Lane {
   readonly key: string;
@@ -91,14 +97,14 @@ export class Archive {
     return this.#size === 0 ? undefined : this.#page(this.#first).until[this.#first % PAGE];
   }
 
-  add(id: MessageId, { sender, originHigh, originLow, hold, responses, generation, stream }: Rested, until: Instant): void {
+  add(work: Named, { sender, originHigh, originLow, hold, responses, generation, stream }: Rested, until: Instant): void {
     const place = this.#next++;
     const at = place % PAGE;
     if (at === 0) this.#pages.push(this.#newPage());
     const page = this.#page(place);
     const { words, until: times, sources } = page;
-    const lane = this.#laneOf(id) ?? this.#openLane(id);
-    const counter = counterOf(id);
+    const lane = this.#lane(work.lane) ?? this.#openLane(work.lane);
+    const { counter } = work;
     lane.places.set(counter, place);
     if (counter > lane.highest) lane.highest = counter;
     const bytes = blockFor(page, stream.length);
@@ -152,7 +158,7 @@ export class Archive {
   }
 
   #placeOf(id: MessageId): number | undefined {
-    const lane = this.#laneOf(id);
+    const lane = this.#lane(laneOf(id));
     if (lane === undefined) return undefined;
     const counter = counterOf(id);
     return counter > lane.highest ? undefined : lane.places.get(counter);
@@ -203,10 +209,10 @@ export class Archive {
   }
 
   /** Messages of one lane come in a row. */
-  #laneOf(id: MessageId): Lane | undefined {
+  #lane(key: string): Lane | undefined {
     const recent = this.#recent;
-    if (recent !== undefined && id.startsWith(recent.key)) return recent;
-    const lane = this.#lanes.get(laneOf(id));
+    if (recent?.key === key) return recent;
+    const lane = this.#lanes.get(key);
     if (lane !== undefined) this.#recent = lane;
     return lane;
   }
@@ -220,8 +226,8 @@ export class Archive {
     return page;
   }
 
-  #openLane(id: MessageId): Lane {
-    const lane = { key: laneOf(id), places: new CounterMap(), highest: -1 };
+  #openLane(key: string): Lane {
+    const lane = { key, places: new CounterMap(), highest: -1 };
     this.#lanes.set(lane.key, lane);
     this.#recent = lane;
     return lane;

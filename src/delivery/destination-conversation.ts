@@ -7,6 +7,7 @@ import type { Timed } from "../core/timers.ts";
 import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import type { AckSource } from "./ack-queue.ts";
 import { type Rested, RESTS } from "./archive.ts";
+import { counterOf, laneOf } from "./message-ids.ts";
 import type { Kept } from "./retention.ts";
 import { StreamReceiver } from "./stream-receiver.ts";
 import { type Nursery, StreamSender } from "./stream-sender.ts";
@@ -69,6 +70,8 @@ export function newConversation(
   // Field by field, and without accessors: this runs for every message.
   const conversation: Conversation = {
     id: facts.id,
+    lane: laneOf(facts.id),
+    counter: counterOf(facts.id),
     sender: facts.sender,
     origin: facts.peer,
     peer: facts.peer,

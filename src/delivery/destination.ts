@@ -441,7 +441,7 @@ export class Destination {
   #drop(id: MessageId | undefined): void {
     const conversation = id === undefined ? undefined : this.#conversations.get(id);
     if (conversation === undefined) return;
-    this.#refused.delete(conversation.id);
+    if (conversation.phase === "refused") this.#refused.delete(conversation.id);
     this.#conversations.delete(conversation.id);
     this.#answering.forget(conversation);
     if (conversation.durable) this.#journal.release(conversation.id, conversation.until);

@@ -23,6 +23,7 @@ export class Frames {
   readonly #port: DeliveryPort;
   #scratch = new Uint8Array(2048);
   #scratchView = new DataView(this.#scratch.buffer);
+  #head = this.#scratch.subarray(0, DATA_HEADER);
 
   constructor(self: NodeHash, port: DeliveryPort) {
     this.#self = self;
@@ -61,7 +62,7 @@ export class Frames {
     writeMessageId(this.#scratch, OFFSET.id, id);
     writeOffset(this.#scratchView, ROUTED_HEADER, chunk.offset);
     if (chunk.roomy) {
-      bytes.set(this.#scratch.subarray(0, DATA_HEADER), from - DATA_HEADER);
+      bytes.set(this.#head, from - DATA_HEADER);
       return this.#port.transmit(bytes, from - DATA_HEADER, chunk.to);
     }
     if (count > 0) this.#scratch.set(count === bytes.length ? bytes : bytes.subarray(from, chunk.to), DATA_HEADER);
@@ -73,6 +74,7 @@ export class Frames {
     if (length <= this.#scratch.length) return;
     this.#scratch = new Uint8Array(length);
     this.#scratchView = new DataView(this.#scratch.buffer);
+    this.#head = this.#scratch.subarray(0, DATA_HEADER);
   }
 
   #header(view: DataView, length: number, to: Address): void {

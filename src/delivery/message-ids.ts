@@ -81,14 +81,25 @@ function setLive({ live }: Lane, counter: number, on: boolean): void {
 
 /** All of an id but its counter. */
 export function laneOf(id: MessageId): string {
-  return id.slice(0, 28);
+  return takenApart(id).lane;
 }
 
 export function counterOf(id: MessageId): number {
+  return takenApart(id).counter;
+}
+
+/** The id that was asked for last: each is asked for several times, and messages of one lane come in a row. */
+const recent = { id: "", lane: "", counter: 0 };
+
+function takenApart(id: MessageId): typeof recent {
+  if (id === recent.id) return recent;
+  recent.id = id;
+  if (recent.lane === "" || !id.startsWith(recent.lane)) recent.lane = id.slice(0, 28);
   let counter = 0;
   for (let i = 28; i < 36; i++) {
     const code = id.charCodeAt(i);
     counter = counter * 16 + (code < 58 ? code - 48 : code - 87);
   }
-  return counter;
+  recent.counter = counter;
+  return recent;
 }

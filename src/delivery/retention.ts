@@ -8,6 +8,9 @@ const MOST = 100_000;
 /** An ended work of which not all has been taken. The fields are for `Retention` alone. */
 export interface Kept {
   readonly id: MessageId;
+  /** The parts of its id. */
+  readonly lane: string;
+  readonly counter: number;
   keptUntil: Instant | undefined;
   keptBytes: number;
   keptBefore: Kept | undefined;
@@ -49,7 +52,7 @@ export class Retention<K extends Kept> {
   /** All of it was taken. */
   rest(work: K, rested: Rested): void {
     if (work.keptUntil === undefined) return;
-    this.archive.add(work.id, rested, work.keptUntil);
+    this.archive.add(work, rested, work.keptUntil);
     this.#unlink(work);
   }
 

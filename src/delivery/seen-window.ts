@@ -3,6 +3,7 @@ import type { MessageId } from "../core/ids.ts";
 import type { Instant, Millis } from "../core/instant.ts";
 import { TIMES } from "../core/limits.ts";
 import { isSameHash, type NodeHash } from "../core/node-hash.ts";
+import { CounterSet } from "./counter-set.ts";
 import { counterOf, laneOf } from "./message-ids.ts";
 
 const LANES = 65_536;
@@ -24,7 +25,7 @@ interface Seen {
   /** Until when it is remembered. */
   until: Instant;
   floor: number;
-  readonly counters: Set<number>;
+  readonly counters: CounterSet;
 }
 
 /**
@@ -79,8 +80,9 @@ export class SeenWindow {
   /** Messages of one lane come in a row. */
   #laneOf(id: MessageId): Lane | undefined {
     const last = this.#last;
-    if (last !== undefined && id.startsWith(last.key)) return last;
-    const lane = this.#lanes.get(laneOf(id));
+    const key = laneOf(id);
+    if (last?.key === key) return last;
+    const lane = this.#lanes.get(key);
     if (lane !== undefined) this.#last = lane;
     return lane;
   }
@@ -94,7 +96,7 @@ export class SeenWindow {
       lane = { key: laneOf(id), seen: [] };
       this.#lanes.set(lane.key, lane);
     }
-    const seen: Seen = { lane, owner, until: -Infinity, floor: 0, counters: new Set() };
+    const seen: Seen = { lane, owner, until: -Infinity, floor: 0, counters: new CounterSet() };
     lane.seen.push(seen);
     return seen;
   }
@@ -114,11 +116,7 @@ export class SeenWindow {
 
   #raise(seen: Seen, floor: number): void {
     if (floor <= seen.floor) return;
-    if (floor - seen.floor > seen.counters.size) {
-      for (const counter of seen.counters) if (counter < floor) seen.counters.delete(counter);
-    } else {
-      for (let counter = seen.floor; counter < floor; counter++) seen.counters.delete(counter);
-    }
+    seen.counters.forget(seen.floor, floor);
     seen.floor = floor;
   }
 }

@@ -41,7 +41,12 @@ interface Segment {
   /** The first record that begins in this segment, and where. */
   serial: number | undefined;
   serialOffset: number;
+  /** HEAD_ROOM bytes before `start` are its own. */
+  readonly roomy: boolean;
 }
+
+/** Nothing is ever put into it: most streams have one segment, and an array that was empty makes room for many. */
+const NO_SEGMENTS: Segment[] = [];
 
 const NURSERY = 32 * 1024;
 
@@ -73,7 +78,7 @@ export class Nursery {
 export class StreamSender {
   readonly #retain: number;
   readonly #nursery: Nursery | undefined;
-  readonly #segments: Segment[] = [];
+  #segments: Segment[] = NO_SEGMENTS;
   /** Of a long stream each segment is used again: to allocate at its pace makes the collector stop the node 30 times a second. */
   #spare: Segment[] | undefined;
   #sent = 0;
@@ -95,7 +100,7 @@ export class StreamSender {
   /** A stream that has ended, and that its reader has; from its first record on. */
   static of({ bytes, start, length }: Piece, retain: number): StreamSender {
     const sender = new StreamSender(retain);
-    sender.#segments.push({ offset: 0, bytes, start, size: length, length, serial: 1, serialOffset: 0 });
+    sender.#segments = [{ offset: 0, bytes, start, size: length, length, serial: 1, serialOffset: 0, roomy: false }];
     sender.#end = sender.#sent = sender.#acked = sender.#highest = length;
     sender.#ended = sender.#finSent = sender.#done = true;
     return sender;
@@ -213,7 +218,7 @@ export class StreamSender {
         from,
         to: from + length,
         fin: this.#ended && this.#sent + length === this.#end,
-        roomy: passed === 0 && segment.size === LIMITS.chunk,
+        roomy: passed === 0 && segment.roomy,
       };
       this.#sent += length;
       if (this.#sent <= this.#highest) this.resent += length;
@@ -304,10 +309,13 @@ export class StreamSender {
     const least = last === undefined ? Math.max(FIRST_SEGMENT, wanted + END_ROOM) : last.size * GROWTH;
     const size = Math.min(LIMITS.chunk, Math.max(least, wanted));
     const nursery = last === undefined && size <= SMALL ? this.#nursery : undefined;
-    const start = nursery?.take(size) ?? (size === LIMITS.chunk ? HEAD_ROOM : 0);
+    const roomy = nursery !== undefined || size === LIMITS.chunk;
+    const before = roomy ? HEAD_ROOM : 0;
+    const start = before + (nursery?.take(before + size) ?? 0);
     const bytes = nursery?.bytes ?? new Uint8Array(start + size);
-    const segment: Segment = { offset: this.#end, bytes, start, size, length: 0, serial: undefined, serialOffset: 0 };
-    this.#segments.push(segment);
+    const segment: Segment = { offset: this.#end, bytes, start, size, length: 0, serial: undefined, serialOffset: 0, roomy };
+    if (last === undefined) this.#segments = [segment];
+    else this.#segments.push(segment);
     return segment;
   }
 

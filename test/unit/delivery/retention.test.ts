@@ -2,13 +2,15 @@ import { describe, expect, it } from "vitest";
 import { type MessageId, nodeId } from "../../../src/core/ids.ts";
 import { LIMITS } from "../../../src/core/limits.ts";
 import { RESTS, type Rested } from "../../../src/delivery/archive.ts";
+import { counterOf, laneOf } from "../../../src/delivery/message-ids.ts";
 import { type Kept, Retention } from "../../../src/delivery/retention.ts";
 
 const ID = (n: number, lane = 0) =>
   `${lane.toString(16).padStart(8, "0")}-0000-8000-8000-0000${n.toString(16).padStart(8, "0")}` as MessageId;
 
 function ended(n: number, lane = 0): Kept {
-  return { id: ID(n, lane), keptUntil: undefined, keptBytes: 0, keptBefore: undefined, keptAfter: undefined };
+  const id = ID(n, lane);
+  return { id, lane: laneOf(id), counter: counterOf(id), keptUntil: undefined, keptBytes: 0, keptBefore: undefined, keptAfter: undefined };
 }
 
 /** Streams of more than `RESTS` bytes are only said to be so long. */

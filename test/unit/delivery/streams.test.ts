@@ -54,6 +54,9 @@ describe("StreamSender and StreamReceiver", () => {
       const bytes: number[] = [];
       for (let chunk = sender.take(); chunk !== undefined; chunk = sender.take()) {
         if (chunk.bytes !== nursery.bytes) buffers.add(chunk.bytes);
+        // A header is written there.
+        if (chunk.roomy) chunk.bytes.fill(0xee, chunk.from - HEAD_ROOM, chunk.from);
+        else expect(chunk.bytes).not.toBe(nursery.bytes);
         bytes.push(...chunk.bytes.subarray(chunk.from, chunk.to));
       }
       expect(bytes).toEqual(new Array<number>(1080).fill(mark));
