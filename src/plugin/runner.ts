@@ -97,12 +97,25 @@ function send(response: Item, abort: WorkAbort, sink: ResponseSink): Promise<voi
   if (payload instanceof Readable) return sendStream(payload, undefined, channel, abort, sink);
   const room =
     typeof payload === "string"
-      ? sink.respond("text", Buffer.from(payload), channel)
+      ? sink.respond("text", bytesOf(payload), channel)
       : payload instanceof Uint8Array
         ? sink.respond("bytes", payload, channel)
         : sink.respond("json", utf8(toJson(payload)), channel);
   return room ? undefined : readyOrAborted(sink, abort);
 }
+
+/** Memory for one short text at a time. */
+const TEXT = Buffer.allocUnsafeSlow(1_024);
+/** Of a text that is not ASCII a character may take so many bytes. */
+const WIDEST = 3;
+
+/** Valid until the next call: a buffer for each text would take twice as long. */
+function bytesOf(text: string): Uint8Array {
+  if (text.length * WIDEST > TEXT.length) return Buffer.from(text);
+  return new Uint8Array(TEXT.buffer, 0, encoder.encodeInto(text, TEXT).written);
+}
+
+const encoder = new TextEncoder();
 
 function sendEncoded({ content, channel, payload }: Encoded, abort: WorkAbort, sink: ResponseSink): Promise<void> | undefined {
   const named = channel === "" ? undefined : channel;

@@ -21,6 +21,16 @@ describe("runAction", () => {
     expect(sink.taken).toEqual(["text: text", "bytes: hi", 'json: {"a":1}', "json: [1,2]", "json: 7", "json: null", "json: false"]);
   });
 
+  it.each(["", "a", "a".repeat(341), "a".repeat(342), "€".repeat(341), "€".repeat(342), "😀é".repeat(113), "\ud800", "a".repeat(5_000)])(
+    "sends a text as it is, whatever its length and its characters (%#)",
+    async (text) => {
+      const sink = new SlowSink();
+      const run = start(async () => text, sink);
+      expect(await run.outcome).toEqual({});
+      expect(sink.taken).toEqual([`text: ${Buffer.from(text).toString()}`]);
+    },
+  );
+
   it.each([
     ["a promise of a value", async () => "one", ["text: one"]],
     ["a promise of nothing", async () => undefined, []],
