@@ -5,6 +5,7 @@ export class WorkAbort {
   #reason: MeshError | undefined;
   #controller: AbortController | undefined;
   #listeners: (() => void)[] | undefined;
+  #over = false;
 
   /** Why the work was told to stop; undefined: it was not. */
   get reason(): MeshError | undefined {
@@ -24,14 +25,19 @@ export class WorkAbort {
     return this.#controller.signal;
   }
 
-  /** The first call counts. */
+  /** The first call counts; none does once the work is over. */
   abort(reason: MeshError): void {
-    if (this.#reason !== undefined) return;
+    if (this.#reason !== undefined || this.#over) return;
     this.#reason = reason;
     const listeners = this.#listeners ?? [];
     this.#listeners = undefined;
     for (const listener of listeners) listener();
     this.#controller?.abort(reason);
+  }
+
+  /** The work is over: nobody is told of an abort any more. */
+  close(): void {
+    this.#over = true;
   }
 
   /** Throws the reason where the work was told to stop. */

@@ -18,19 +18,16 @@ export class WorkContext implements Context {
   readonly #parent: Logger;
   #log: Logger | undefined;
 
-  constructor(
-    request: StartRequest,
-    around: { readonly node: NodeId; readonly options: unknown; readonly abort: WorkAbort; readonly log: Logger },
-  ) {
+  constructor(request: StartRequest, node: NodeId, options: unknown, log: Logger) {
     this.id = request.id;
-    this.node = around.node;
+    this.node = node;
     this.sender = request.sender;
     this.plugin = request.plugin;
     this.action = request.action;
     this.headers = request.headers;
-    this.options = around.options;
-    this.#abort = around.abort;
-    this.#parent = around.log;
+    this.options = options;
+    this.#abort = request.abort;
+    this.#parent = log;
   }
 
   get signal(): AbortSignal {

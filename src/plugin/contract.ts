@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { MeshError } from "../core/errors.ts";
 import type { MessageId, NodeId } from "../core/ids.ts";
+import type { WorkAbort } from "./abort.ts";
 
 /** The payload of one work, as the node hands it over. */
 export interface ByteSource {
@@ -13,7 +14,7 @@ export interface ByteSource {
 /** What a response's bytes are. */
 export type Content = "bytes" | "text" | "json";
 
-/** Where one work's responses go. False: full, so wait for `ready()` before the next. */
+/** Where one work's responses go. A payload of up to 1 KiB is valid during the call alone. False: full, so wait for `ready()` before the next. */
 export interface ResponseSink {
   respond(content: Content, payload: Uint8Array, channel: string | undefined): boolean;
   /** Begins a response whose bytes follow in chunks. `whole`: they are one value of that kind, and no stream. */
@@ -32,6 +33,8 @@ export interface StartRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly input: ByteSource;
   readonly sink: ResponseSink;
+  /** By which the plugin is told to stop. */
+  readonly abort: WorkAbort;
 }
 
 /** How a plugin let go of a work. */

@@ -1,10 +1,8 @@
-import { ChurnMap } from "../core/churn-map.ts";
 import { MeshError } from "../core/errors.ts";
-import type { MessageId, NodeId } from "../core/ids.ts";
+import type { NodeId } from "../core/ids.ts";
 import { type Logger, SILENT } from "../core/log.ts";
 import type { PluginFacts } from "../work/types.ts";
 import { actionOf } from "./check.ts";
-import { WorkAbort } from "./abort.ts";
 import { WorkContext } from "./context.ts";
 import type { Outcome, StartRequest } from "./contract.ts";
 import type { ActionFunction, Context, PluginDefinition } from "./definition.ts";
@@ -19,70 +17,64 @@ export interface ReadyPlugin {
   readonly facts: PluginFacts;
 }
 
-export interface HostOptions {
+export interface HostOptions<R extends StartRequest> {
   readonly node: NodeId;
   /** Where plugins log; each line carries the plugin and the work. Default: nowhere. */
   readonly log?: Logger;
   /** The plugin's code has ended. Once for each start, never before `start()` has returned. */
-  onEnded(id: MessageId, outcome: Outcome): void;
+  onEnded(request: R, outcome: Outcome): void;
 }
 
-interface Run {
-  readonly definition: PluginDefinition;
-  readonly abort: WorkAbort;
+/** How many works run on one plugin, and who waits until none does. */
+interface Use {
+  works: number;
+  waiting: (() => void)[];
 }
 
 const DONE: Outcome = {};
 
 /** Runs works in this process. A work that began keeps the version of the plugin that it began with. */
-export class PluginHost {
-  readonly #options: HostOptions;
-  readonly #runs = new ChurnMap<MessageId, Run>();
-  readonly #waiting = new Map<PluginDefinition, (() => void)[]>();
-  #plugins: ReadonlyMap<string, ReadyPlugin> = new Map();
+export class PluginHost<R extends StartRequest = StartRequest> {
+  readonly #options: HostOptions<R>;
+  readonly #uses = new WeakMap<PluginDefinition, Use>();
+  #plugins: ReadonlyMap<string, { readonly plugin: ReadyPlugin; readonly use: Use }> = new Map();
 
-  constructor(options: HostOptions) {
+  constructor(options: HostOptions<R>) {
     this.#options = options;
   }
 
   /** From now on works run with these. */
   setPlugins(plugins: ReadonlyMap<string, ReadyPlugin>): void {
-    this.#plugins = plugins;
+    this.#plugins = new Map([...plugins].map(([name, plugin]) => [name, { plugin, use: this.#useOf(plugin.definition) }]));
   }
 
-  start(request: StartRequest): void {
-    const plugin = this.#plugins.get(request.plugin);
-    const action = plugin === undefined ? undefined : actionOf(plugin.definition, request.action);
-    if (plugin === undefined || action === undefined) {
+  start(request: R): void {
+    const entry = this.#plugins.get(request.plugin);
+    const action = entry === undefined ? undefined : actionOf(entry.plugin.definition, request.action);
+    if (entry === undefined || action === undefined) {
       const error = new MeshError("UNKNOWN_ACTION", `${request.plugin}:${request.action} was removed before the work began`);
-      queueMicrotask(() => this.#options.onEnded(request.id, { error }));
+      queueMicrotask(() => this.#options.onEnded(request, { error }));
       return;
     }
-    const abort = new WorkAbort();
-    this.#runs.set(request.id, { definition: plugin.definition, abort });
-    void this.#run(request, plugin, action.run, abort);
-  }
-
-  /** Tells the plugin to stop; `error` is the signal's reason. */
-  abort(id: MessageId, error: MeshError): void {
-    this.#runs.get(id)?.abort.abort(error);
+    entry.use.works++;
+    void this.#run(request, entry.plugin, entry.use, action.run);
   }
 
   /** Resolves when no work runs on this plugin. */
   drained(definition: PluginDefinition): Promise<void> {
-    if (!this.#isBusy(definition)) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiting.set(definition, [...(this.#waiting.get(definition) ?? []), resolve]);
-    });
+    const use = this.#useOf(definition);
+    if (use.works === 0) return Promise.resolve();
+    return new Promise((resolve) => use.waiting.push(resolve));
   }
 
   /** Never rejects. One function for all of it: most works are small, and each `async` one costs more than what it does for them. */
-  async #run(request: StartRequest, plugin: ReadyPlugin, action: ActionFunction<unknown>, abort: WorkAbort): Promise<void> {
+  async #run(request: R, plugin: ReadyPlugin, use: Use, action: ActionFunction<unknown>): Promise<void> {
+    const { abort } = request;
     const input = new WorkInput(request.input, abort);
     let outcome: Outcome = DONE;
     try {
       try {
-        let produced: unknown = action(input, this.#context(request, plugin, abort));
+        let produced: unknown = action(input, this.#context(request, plugin));
         if (!isMany(produced)) produced = await produced;
         abort.throwIfAborted();
         const sending = sendAll(produced, abort, request.sink);
@@ -95,25 +87,22 @@ export class PluginHost {
       // What an action throws because it was told to stop says less than why it was.
       outcome = failureOf(abort.reason ?? thrown);
     }
-    this.#runs.delete(request.id);
-    this.#release(plugin.definition);
-    this.#options.onEnded(request.id, outcome);
+    abort.close();
+    if (--use.works === 0) for (const resolve of use.waiting.splice(0)) resolve();
+    this.#options.onEnded(request, outcome);
   }
 
-  #context(request: StartRequest, plugin: ReadyPlugin, abort: WorkAbort): Context {
+  #context(request: R, plugin: ReadyPlugin): Context {
     const { node, log = SILENT } = this.#options;
-    return new WorkContext(request, { node, options: plugin.options, abort, log });
+    return new WorkContext(request, node, plugin.options, log);
   }
 
-  #isBusy(definition: PluginDefinition): boolean {
-    for (const run of this.#runs.values()) if (run.definition === definition) return true;
-    return false;
-  }
-
-  #release(definition: PluginDefinition): void {
-    const waiting = this.#waiting.get(definition);
-    if (waiting === undefined || this.#isBusy(definition)) return;
-    this.#waiting.delete(definition);
-    for (const resolve of waiting) resolve();
+  #useOf(definition: PluginDefinition): Use {
+    let use = this.#uses.get(definition);
+    if (use === undefined) {
+      use = { works: 0, waiting: [] };
+      this.#uses.set(definition, use);
+    }
+    return use;
   }
 }

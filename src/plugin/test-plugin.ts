@@ -3,6 +3,7 @@ import { concat, fromUtf8Lossy, utf8 } from "../core/bytes.ts";
 import { type ErrorCode, MeshError } from "../core/errors.ts";
 import { messageId, nodeId } from "../core/ids.ts";
 import { type Logger, SILENT } from "../core/log.ts";
+import { WorkAbort } from "./abort.ts";
 import { checkDefinition, factsOf } from "./check.ts";
 import type { Content, Outcome, ResponseSink } from "./contract.ts";
 import type { PluginDefinition } from "./definition.ts";
@@ -104,8 +105,10 @@ export function testPlugin<Options>(
       payload instanceof Readable
         ? { stream: Readable.from(bytesIn(payload), { objectMode: false }) }
         : { inline: bytesOf(payload), stream: streamOf(payload) };
-    host.start({ id: WORK, plugin: name, action, sender: nodeId("controller"), headers: { ...headers, ...run.headers }, input, sink });
-    const abort = (): void => host.abort(WORK, cancelled(run.signal?.reason));
+    const sender = nodeId("controller");
+    const stop = new WorkAbort();
+    host.start({ id: WORK, plugin: name, action, sender, headers: { ...headers, ...run.headers }, input, sink, abort: stop });
+    const abort = (): void => stop.abort(cancelled(run.signal?.reason));
     if (run.signal?.aborted === true) abort();
     else run.signal?.addEventListener("abort", abort, { once: true });
     return { outcome, abort };

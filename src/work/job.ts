@@ -5,10 +5,10 @@ import type { Lane } from "./lanes.ts";
 import { WORK_TIMES, type WorkInput, type WorkState, type WorkView } from "./types.ts";
 
 /** An accepted work, from acceptance until its plugin has ended. */
-export interface Job extends WorkView, Timed {
+export interface Job<H> extends WorkView<H>, Timed {
   /** The order of acceptance. */
   readonly order: number;
-  readonly lane: Lane<Job>;
+  readonly lane: Lane<Job<H>>;
   state: WorkState;
   held: boolean;
   holdUntil: Instant | undefined;
@@ -20,10 +20,11 @@ export interface Job extends WorkView, Timed {
   abortUntil: Instant | undefined;
 }
 
-export function newJob(lane: Lane<Job>, request: Extract<WorkInput, { type: "request" }>, order: number, now: Instant): Job {
+export function newJob<H>(lane: Lane<Job<H>>, request: Extract<WorkInput<H>, { type: "request" }>, order: number, now: Instant): Job<H> {
   const held = request.hold === true;
   return {
     id: request.id,
+    handle: request.handle,
     sender: request.sender,
     plugin: lane.plugin,
     action: lane.action,

@@ -10,20 +10,20 @@ import { Lanes, type Lane } from "./lanes.ts";
 import { eventOfAbort, isEnd, WORK_TRANSITIONS, type WorkEvent } from "./states.ts";
 import { DEFAULT_QUEUE, WORK_TIMES, type WorkEffect, type WorkInput, type WorkOptions, type WorkView } from "./types.ts";
 
-type Request = Extract<WorkInput, { type: "request" }>;
+type Request<H> = Extract<WorkInput<H>, { type: "request" }>;
 type Ended = Extract<WorkInput, { type: "ended" }>;
 
 /** What a node does with the work that it is sent: queues, starts, stops and ends it. SPEC.md beside this file has its rules. */
-export class WorkMachine implements Machine<WorkInput, WorkEffect> {
+export class WorkMachine<H = unknown> implements Machine<WorkInput<H>, WorkEffect<H>> {
   readonly #node: string;
   readonly #queueLimit: number;
   readonly #maxConcurrent: number;
-  readonly #lanes: Lanes<Job>;
-  readonly #jobs = new ChurnMap<MessageId, Job>();
+  readonly #lanes: Lanes<Job<H>>;
+  readonly #jobs = new ChurnMap<MessageId, Job<H>>();
   /** Ended for their senders, while the plugin's code still runs. */
-  readonly #unstopped = new Map<MessageId, Job>();
-  readonly #timers = new Timers<Job>();
-  #effects: WorkEffect[] = [];
+  readonly #unstopped = new Map<MessageId, Job<H>>();
+  readonly #timers = new Timers<Job<H>>();
+  #effects: WorkEffect<H>[] = [];
   #waiting = 0;
   #held = 0;
   #order = 0;
@@ -55,12 +55,12 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
   }
 
   /** A work that has not ended. */
-  get(id: MessageId): WorkView | undefined {
+  get(id: MessageId): WorkView<H> | undefined {
     return this.#jobs.get(id);
   }
 
   /** The works that have not ended, in the order of their acceptance. */
-  list(): Iterable<WorkView> {
+  list(): Iterable<WorkView<H>> {
     return this.#jobs.values();
   }
 
@@ -68,8 +68,8 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
     return this.#timers.next();
   }
 
-  step(now: Instant, input: WorkInput): readonly WorkEffect[] {
-    const effects: WorkEffect[] = [];
+  step(now: Instant, input: WorkInput<H>): readonly WorkEffect<H>[] {
+    const effects: WorkEffect<H>[] = [];
     this.#effects = effects;
     this.#expire(now);
     switch (input.type) {
@@ -100,11 +100,11 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
     return effects;
   }
 
-  #request(now: Instant, input: Request): void {
+  #request(now: Instant, input: Request<H>): void {
     const { id } = input;
     if (this.#jobs.has(id)) return;
     const held = input.hold === true;
-    let lane: Lane<Job>;
+    let lane: Lane<Job<H>>;
     try {
       lane = this.#laneOf(input.directive);
       this.#admit(lane, id, held);
@@ -116,18 +116,18 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
     this.#jobs.set(id, job);
     // Where a lane has room, nothing that is ready waits in it: the last step would have begun it.
     if (!held && this.#lanes.hasRoom(lane)) {
-      this.#effects.push({ type: "accepted", id, state: "running" });
+      this.#effects.push({ type: "accepted", id, handle: job.handle, state: "running" });
       this.#lanes.take(lane);
       return this.#begin(now, job);
     }
     lane.waiting.set(id, job);
     this.#waiting++;
     if (held) this.#held++;
-    this.#effects.push({ type: "accepted", id, state: "queued" });
+    this.#effects.push({ type: "accepted", id, handle: job.handle, state: "queued" });
     this.#arm(job);
   }
 
-  #laneOf(directive: string): Lane<Job> {
+  #laneOf(directive: string): Lane<Job<H>> {
     const present = this.#lanes.get(directive);
     if (present?.known === true) return present;
     const { plugin, action } = parseDirective(directive);
@@ -152,7 +152,7 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
   }
 
   /** Throws CLOSED or BUSY where there is no place. */
-  #admit(lane: Lane<Job>, id: MessageId, hold: boolean): void {
+  #admit(lane: Lane<Job<H>>, id: MessageId, hold: boolean): void {
     const data = { running: this.running, queued: this.queued };
     if (this.#draining && !lane.apart) throw new MeshError("CLOSED", `node "${this.#node}" is draining: it takes no new work`, { data });
     if (this.#unstopped.has(id))
@@ -174,7 +174,7 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
     this.#arm(job);
   }
 
-  #unhold(job: Job): void {
+  #unhold(job: Job<H>): void {
     if (!job.held) return;
     job.held = false;
     job.holdUntil = undefined;
@@ -188,12 +188,12 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
     else this.#abort(now, job, error);
   }
 
-  #abort(now: Instant, job: Job, error: MeshError): void {
+  #abort(now: Instant, job: Job<H>, error: MeshError): void {
     if (job.aborting) return;
     job.aborting = true;
     job.abortError = error;
     job.abortUntil = now + WORK_TIMES.abort;
-    this.#effects.push({ type: "abort", id: job.id, error });
+    this.#effects.push({ type: "abort", id: job.id, handle: job.handle, error });
     this.#arm(job);
   }
 
@@ -219,19 +219,20 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
   }
 
   #dispatch(now: Instant): void {
+    if (this.#waiting === this.#held) return;
     for (let next = this.#lanes.next(); next !== undefined; next = this.#lanes.next()) {
       this.#waiting--;
       this.#begin(now, next);
     }
   }
 
-  #begin(now: Instant, job: Job): void {
+  #begin(now: Instant, job: Job<H>): void {
     const { lane } = job;
     job.state = WORK_TRANSITIONS[job.state].start ?? job.state;
     job.startedAt = now;
     const own = lane.facts.deadline;
     if (own !== undefined) job.deadline = Math.min(job.deadline ?? Number.POSITIVE_INFINITY, now + own);
-    this.#effects.push({ type: "start", id: job.id, plugin: lane.plugin, action: lane.action, deadline: job.deadline });
+    this.#effects.push({ type: "start", id: job.id, handle: job.handle, plugin: lane.plugin, action: lane.action, deadline: job.deadline });
     this.#arm(job);
   }
 
@@ -239,7 +240,7 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
     for (let due = this.#timers.take(now); due !== undefined; due = this.#timers.take(now)) this.#timeUp(now, due);
   }
 
-  #timeUp(now: Instant, job: Job): void {
+  #timeUp(now: Instant, job: Job<H>): void {
     if (job.abortUntil !== undefined) {
       this.#unstopped.set(job.id, job);
       this.#effects.push({ type: "ignores-abort", id: job.id, after: WORK_TIMES.abort });
@@ -256,14 +257,14 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
     }
   }
 
-  #arm(job: Job): void {
+  #arm(job: Job<H>): void {
     const at = job.abortUntil ?? Math.min(job.deadline ?? Number.POSITIVE_INFINITY, job.holdUntil ?? Number.POSITIVE_INFINITY);
     if (at === Number.POSITIVE_INFINITY) this.#timers.delete(job);
     else this.#timers.set(job, at);
   }
 
   /** The one place where a work ends for its sender. */
-  #end(job: Job, event: WorkEvent, error?: MeshError, exitCode?: number): void {
+  #end(job: Job<H>, event: WorkEvent, error?: MeshError, exitCode?: number): void {
     const state = WORK_TRANSITIONS[job.state][event];
     if (state === undefined || !isEnd(state)) return;
     if (job.state === "queued") {
@@ -274,7 +275,7 @@ export class WorkMachine implements Machine<WorkInput, WorkEffect> {
     job.state = state;
     this.#jobs.delete(job.id);
     this.#timers.delete(job);
-    this.#effects.push({ type: "ended", id: job.id, state, ...(error && { error }), ...(exitCode !== undefined && { exitCode }) });
+    this.#effects.push({ type: "ended", id: job.id, handle: job.handle, state, error, exitCode });
   }
 
   #tellLoad(): void {

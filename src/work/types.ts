@@ -22,7 +22,8 @@ export interface PluginFacts {
   readonly actions: ReadonlyMap<string, ActionFacts>;
 }
 
-export type WorkInput =
+/** `handle`: what the owner of the machine holds of the work; the effects that are of it give it back. */
+export type WorkInput<H = unknown> =
   /** What can be run from now on. Queued work of what is gone fails; running work goes on. */
   | { readonly type: "plugins"; readonly plugins: readonly PluginFacts[] }
   | {
@@ -34,35 +35,38 @@ export type WorkInput =
       readonly deadline?: Millis | undefined;
       /** Take it, but begin only at `confirm`. */
       readonly hold?: boolean;
+      readonly handle: H;
     }
   | { readonly type: "confirm"; readonly id: MessageId }
   /** `error` is what the plugin and the sender are told; default CANCELLED. */
   | { readonly type: "cancel"; readonly id: MessageId; readonly error?: MeshError }
   /** The plugin's code has ended. */
-  | { readonly type: "ended"; readonly id: MessageId; readonly error?: MeshError; readonly exitCode?: number }
+  | { readonly type: "ended"; readonly id: MessageId; readonly error?: MeshError | undefined; readonly exitCode?: number | undefined }
   /** No new work from now on. Queued work ends as cancelled with CLOSED, running work goes on. */
   | { readonly type: "drain" }
   | { readonly type: "wake" };
 
-export type WorkEffect =
-  | { readonly type: "accepted"; readonly id: MessageId; readonly state: "queued" | "running" }
+export type WorkEffect<H = unknown> =
+  | { readonly type: "accepted"; readonly id: MessageId; readonly handle: H; readonly state: "queued" | "running" }
   | { readonly type: "refused"; readonly id: MessageId; readonly error: MeshError }
   | {
       readonly type: "start";
       readonly id: MessageId;
+      readonly handle: H;
       readonly plugin: string;
       readonly action: string;
       readonly deadline: Instant | undefined;
     }
   /** The reason for the plugin's AbortSignal; once a work. */
-  | { readonly type: "abort"; readonly id: MessageId; readonly error: MeshError }
+  | { readonly type: "abort"; readonly id: MessageId; readonly handle: H; readonly error: MeshError }
   /** Exactly once for each accepted work. */
   | {
       readonly type: "ended";
       readonly id: MessageId;
+      readonly handle: H;
       readonly state: EndState;
-      readonly error?: MeshError;
-      readonly exitCode?: number;
+      readonly error?: MeshError | undefined;
+      readonly exitCode?: number | undefined;
     }
   /** The plugin did not stop within `after` of its abort. Its work is ended for the sender; its place stays taken until it stops. */
   | { readonly type: "ignores-abort"; readonly id: MessageId; readonly after: Millis }
@@ -74,8 +78,9 @@ export type WorkState = "queued" | "running" | EndState;
 export type EndState = "succeeded" | "failed" | "cancelled";
 
 /** One work as the machine holds it. */
-export interface WorkView {
+export interface WorkView<H = unknown> {
   readonly id: MessageId;
+  readonly handle: H;
   readonly sender: NodeId;
   readonly plugin: string;
   readonly action: string;

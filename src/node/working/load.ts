@@ -6,7 +6,8 @@ const PACE = 500;
 /** Advertises how much work there is here, at most twice a second: nobody routes by the last digit of it. */
 export class LoadReport {
   readonly #engine: Engine;
-  #load = { running: 0, queued: 0 };
+  #running = 0;
+  #queued = 0;
   #said = { running: 0, queued: 0 };
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -16,7 +17,8 @@ export class LoadReport {
   }
 
   set(running: number, queued: number): void {
-    this.#load = { running, queued };
+    this.#running = running;
+    this.#queued = queued;
     if (this.#closed || this.#timer !== undefined) return;
     this.#timer = setTimeout(() => this.#say(), PACE);
     this.#timer.unref();
@@ -29,8 +31,8 @@ export class LoadReport {
 
   #say(): void {
     this.#timer = undefined;
-    if (this.#load.running === this.#said.running && this.#load.queued === this.#said.queued) return;
-    this.#said = this.#load;
-    this.#engine.advertise({ load: this.#load });
+    if (this.#running === this.#said.running && this.#queued === this.#said.queued) return;
+    this.#said = { running: this.#running, queued: this.#queued };
+    this.#engine.advertise({ load: this.#said });
   }
 }

@@ -1,8 +1,8 @@
-import { ChurnMap } from "../../core/churn-map.ts";
 import { MeshError, toMeshError } from "../../core/errors.ts";
 import type { MessageId, NodeId } from "../../core/ids.ts";
 import type { DestinationEvents, WorkRequest } from "../../delivery/ports.ts";
-import type { ByteSource } from "../../plugin/contract.ts";
+import { WorkAbort } from "../../plugin/abort.ts";
+import type { ByteSource, Outcome, StartRequest } from "../../plugin/contract.ts";
 import type { PluginHost } from "../../plugin/host.ts";
 import type { PluginFacts, WorkEffect, WorkInput } from "../../work/types.ts";
 import type { WorkMachine } from "../../work/machine.ts";
@@ -12,17 +12,21 @@ import { JobSink } from "./job-sink.ts";
 import { InlineSource, PayloadStream } from "../../plugin/payload-stream.ts";
 import type { Wakeable } from "../engine/agenda.ts";
 
-interface Job {
-  readonly request: WorkRequest;
+/** One work: what its plugin is given, and the machine's handle on it. */
+export interface Job extends StartRequest {
+  readonly directive: string;
   readonly since: number;
-  state: WorkState;
-  payload: PayloadStream | undefined;
   readonly sink: JobSink;
+  /** A payload that comes in pieces. */
+  readonly payload: PayloadStream | undefined;
+  input: ByteSource;
+  plugin: string;
+  action: string;
 }
 
 export interface WorkerOptions {
-  readonly machine: WorkMachine;
-  readonly host: PluginHost;
+  readonly machine: WorkMachine<Job>;
+  readonly host: PluginHost<Job>;
   /** Throws DENIED where the sender may not ask for it. */
   admit(sender: NodeId, directive: string): void;
   /** May the one have the responses of what the other has sent? */
@@ -38,7 +42,6 @@ export interface WorkerOptions {
 export class Worker implements Wakeable {
   readonly #engine: () => Engine;
   readonly #options: WorkerOptions;
-  readonly #jobs = new ChurnMap<MessageId, Job>();
   #plugins: ReadonlyMap<string, PluginFacts> = new Map();
 
   /** `engine` is asked for once the node is whole: the two know each other. */
@@ -56,14 +59,14 @@ export class Worker implements Wakeable {
   }
 
   list(now: number): readonly WorkStatus[] {
-    return this.#jobs.values().map(({ request, since, state }) => ({
-      id: request.id,
-      directive: request.directive,
+    return [...this.#options.machine.list()].map(({ id, sender, state, handle }) => ({
+      id,
+      directive: handle.directive,
       role: "worker" as const,
-      peer: request.sender,
+      peer: sender,
       state,
-      responses: this.#engine().delivery.destination.responses(request.id),
-      since: Math.round(now - since) / 1000,
+      responses: this.#engine().delivery.destination.responses(id),
+      since: Math.round(now - handle.since) / 1000,
     }));
   }
 
@@ -82,13 +85,13 @@ export class Worker implements Wakeable {
     return this.#options.machine.idle;
   }
 
-  get host(): PluginHost {
+  get host(): PluginHost<Job> {
     return this.#options.host;
   }
 
   /** Ends all that runs. */
   abortAll(error: MeshError): void {
-    for (const { request } of this.#jobs.values()) this.#step({ type: "cancel", id: request.id, error });
+    for (const { id } of this.#options.machine.list()) this.#step({ type: "cancel", id, error });
   }
 
   events(): DestinationEvents {
@@ -98,15 +101,15 @@ export class Worker implements Wakeable {
       onRequest: (request) => this.#request(request),
       onConfirm: (id) => this.#step({ type: "confirm", id }),
       onCancel: (id, error) => this.#step({ type: "cancel", id, error }),
-      onPayloadBytes: (id, bytes) => this.#jobs.get(id)?.payload?.addCopy(bytes),
-      onPayloadEnd: (id) => this.#jobs.get(id)?.payload?.finish(),
-      onResponseWritable: (id) => this.#jobs.get(id)?.sink.onWritable(),
+      onPayloadBytes: (id, bytes) => this.#job(id)?.payload?.addCopy(bytes),
+      onPayloadEnd: (id) => this.#job(id)?.payload?.finish(),
+      onResponseWritable: (id) => this.#job(id)?.sink.onWritable(),
     };
   }
 
   /** A plugin has let go of a work. */
-  ended(id: MessageId, outcome: { readonly error?: MeshError; readonly exitCode?: number }): void {
-    this.#step({ type: "ended", id, ...outcome });
+  ended({ id }: Job, { error, exitCode }: Outcome): void {
+    this.#step({ type: "ended", id, error, exitCode });
   }
 
   nextWake(): number | undefined {
@@ -119,24 +122,24 @@ export class Worker implements Wakeable {
 
   #request(request: WorkRequest): void {
     const engine = this.#engine();
+    const { destination } = engine.delivery;
     const now = engine.now();
+    const { id, sender, directive, headers, hold, deadline } = request;
     try {
-      this.#options.admit(request.sender, request.directive);
+      this.#options.admit(sender, directive);
     } catch (error) {
-      return engine.delivery.destination.refuse(now, request.id, toMeshError(error));
+      return destination.refuse(now, id, toMeshError(error));
     }
-    const payload = request.streamed
-      ? new PayloadStream((count) => engine.delivery.destination.consumed(engine.now(), request.id, count))
-      : undefined;
-    this.#jobs.set(request.id, {
-      request,
-      since: now,
-      state: "queued",
-      payload,
-      sink: new JobSink(request.id, engine.delivery.destination),
-    });
-    const { id, sender, directive, hold, deadline } = request;
-    this.#step({ type: "request", id, sender, directive, hold, deadline }, now);
+    const payload = request.streamed ? new PayloadStream((count) => destination.consumed(engine.now(), id, count)) : undefined;
+    const input = new InlineSource(request.payload);
+    const sink = new JobSink(id, destination);
+    const abort = new WorkAbort();
+    const handle: Job = { id, sender, directive, headers, since: now, input, payload, sink, abort, plugin: "", action: "" };
+    this.#step({ type: "request", id, handle, sender, directive, hold, deadline }, now);
+  }
+
+  #job(id: MessageId): Job | undefined {
+    return this.#options.machine.get(id)?.handle;
   }
 
   #isIdempotent(directive: string): boolean {
@@ -144,30 +147,25 @@ export class Worker implements Wakeable {
     return this.#plugins.get(plugin)?.actions.get(action)?.idempotent ?? false;
   }
 
-  #step(input: WorkInput, now = this.#engine().now()): void {
+  #step(input: WorkInput<Job>, now = this.#engine().now()): void {
     const engine = this.#engine();
     for (const effect of this.#options.machine.step(now, input)) this.#apply(now, effect);
     engine.agenda.touch(this);
     engine.poke();
   }
 
-  #apply(now: number, effect: WorkEffect): void {
+  #apply(now: number, effect: WorkEffect<Job>): void {
     const { destination } = this.#engine().delivery;
     switch (effect.type) {
-      case "accepted": {
+      case "accepted":
         destination.accept(effect.id);
-        const job = this.#jobs.get(effect.id);
-        if (job !== undefined) this.#options.onAccepted(effect.id, job.request.directive, job.request.sender);
-        return;
-      }
+        return this.#options.onAccepted(effect.id, effect.handle.directive, effect.handle.sender);
       case "refused":
-        this.#jobs.get(effect.id)?.sink.close();
-        this.#jobs.delete(effect.id);
         return destination.refuse(now, effect.id, effect.error);
       case "start":
-        return this.#start(effect.id, effect.plugin, effect.action);
+        return this.#start(effect.handle, effect.plugin, effect.action);
       case "abort":
-        return this.#options.host.abort(effect.id, effect.error);
+        return effect.handle.abort.abort(effect.error);
       case "ended":
         return this.#end(now, effect);
       case "ignores-abort": {
@@ -181,36 +179,18 @@ export class Worker implements Wakeable {
     }
   }
 
-  #start(id: MessageId, plugin: string, action: string): void {
-    const job = this.#jobs.get(id);
-    if (job === undefined) return;
-    job.state = "running";
-    const { request } = job;
-    this.#engine().delivery.destination.running(id);
-    this.#options.host.start({
-      id,
-      plugin,
-      action,
-      sender: request.sender,
-      headers: request.headers,
-      input: this.#input(job),
-      sink: job.sink,
-    });
+  #start(job: Job, plugin: string, action: string): void {
+    job.plugin = plugin;
+    job.action = action;
+    if (job.payload !== undefined) job.input = { stream: job.payload.readable };
+    this.#engine().delivery.destination.running(job.id);
+    this.#options.host.start(job);
   }
 
-  #end(now: number, effect: Extract<WorkEffect, { type: "ended" }>): void {
-    const job = this.#jobs.get(effect.id);
-    if (job === undefined) return;
-    this.#jobs.delete(effect.id);
-    job.payload?.close();
-    job.sink.close();
-    const { id, state, exitCode, error } = effect;
+  #end(now: number, { id, handle, state, exitCode, error }: Extract<WorkEffect<Job>, { type: "ended" }>): void {
+    handle.payload?.close();
+    handle.sink.close();
     this.#engine().delivery.destination.end(now, id, { state, exitCode, error });
-    this.#options.onEnded(effect.id, job.request.directive, job.request.sender, effect.state);
-  }
-
-  #input({ request, payload }: Job): ByteSource {
-    if (payload !== undefined) return { stream: payload.readable };
-    return new InlineSource(request.payload);
+    this.#options.onEnded(id, handle.directive, handle.sender, state);
   }
 }

@@ -3,8 +3,10 @@ import { Worker } from "node:worker_threads";
 import { ChurnMap } from "../../core/churn-map.ts";
 import { utf8 } from "../../core/bytes.ts";
 import { MeshError, toMeshError } from "../../core/errors.ts";
-import { messageId, nodeId, type MessageId } from "../../core/ids.ts";
+import { messageId, nodeId } from "../../core/ids.ts";
+import { WorkAbort } from "../abort.ts";
 import { factsOf } from "../check.ts";
+import type { StartRequest } from "../contract.ts";
 import type { PluginDefinition } from "../definition.ts";
 import { PluginHost } from "../host.ts";
 import { importPlugin } from "../import.ts";
@@ -32,8 +34,9 @@ const timer = setInterval(() => {
 }, 1_000);
 `;
 
-interface Running {
-  readonly id: MessageId;
+interface Running extends StartRequest {
+  /** By which the node and this process speak of it. */
+  readonly number: number;
   readonly payload: ChildPayload;
   readonly sink: ChildSink;
 }
@@ -42,8 +45,7 @@ interface Running {
 class PluginProgram {
   readonly #channel: Channel;
   readonly #works = new ChurnMap<number, Running>();
-  readonly #numbers = new ChurnMap<MessageId, number>();
-  #host: PluginHost | undefined;
+  #host: PluginHost<Running> | undefined;
   #definition: PluginDefinition | undefined;
   #label = "";
 
@@ -81,7 +83,7 @@ class PluginProgram {
       case KIND.credit:
         return this.#works.get(work)?.sink.credit(readCount(data));
       case KIND.abort:
-        return this.#abort(work, readOutcome(data).error ?? new MeshError("CANCELLED", "the work was cancelled"));
+        return this.#works.get(work)?.abort.abort(readOutcome(data).error ?? new MeshError("CANCELLED", "the work was cancelled"));
       default:
         throw new MeshError("PROTOCOL_ERROR", `a frame of kind ${kind}`);
     }
@@ -94,13 +96,10 @@ class PluginProgram {
     this.#host = new PluginHost({
       node: nodeId(node),
       log: new ChildLog(this.#channel),
-      onEnded: (id, outcome) => {
-        const number = this.#numbers.get(id) ?? 0;
-        const running = this.#works.get(number);
-        this.#numbers.delete(id);
+      onEnded: ({ number, payload, sink }, outcome) => {
         this.#works.delete(number);
-        running?.payload.close();
-        running?.sink.close();
+        payload.close();
+        sink.close();
         this.#channel.send(KIND.ended, number, errorMessage(outcome));
       },
     });
@@ -126,26 +125,19 @@ class PluginProgram {
   #work(number: number, data: Uint8Array): void {
     const length = readCount(data.subarray(0, 4));
     const order = fromJson(data.subarray(4, 4 + length)) as WorkOrder;
-    const id = messageId(order.id);
     const payload = new ChildPayload(this.#channel, number, order.inline ? data.subarray(4 + length) : undefined);
     const sink = new ChildSink(this.#channel, number);
-    this.#works.set(number, { id, payload, sink });
-    this.#numbers.set(id, number);
-    const { action, sender, headers } = order;
+    const { action, headers } = order;
+    const [id, sender] = [messageId(order.id), nodeId(order.sender)];
     const plugin = this.#definition?.name ?? "";
-    this.#host?.start({ id, plugin, action, sender: nodeId(sender), headers, input: payload.source, sink });
-  }
-
-  #abort(number: number, error: MeshError): void {
-    const running = this.#works.get(number);
-    if (running === undefined) return;
-    // First, so that an action that waits for room hears of its end, and says no more.
-    this.#host?.abort(running.id, error);
+    const running = { number, id, plugin, action, sender, headers, input: payload.source, payload, sink, abort: new WorkAbort() };
+    this.#works.set(number, running);
+    this.#host?.start(running);
   }
 
   /** Lets works stop, and ends with all that they started. */
   #leave(why: MeshError): void {
-    for (const number of this.#numbers.values()) this.#abort(number, why);
+    for (const { abort } of this.#works.values()) abort.abort(why);
     const until = performance.now() + GRACE;
     const look = setInterval(() => {
       if (this.#works.size > 0 && performance.now() < until) return;

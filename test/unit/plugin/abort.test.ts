@@ -18,6 +18,14 @@ describe("WorkAbort", () => {
     expect(() => abort.throwIfAborted()).toThrow(first);
   });
 
+  it("tells nobody once its work is over", () => {
+    const abort = new WorkAbort();
+    const { signal } = abort;
+    abort.close();
+    abort.abort(first);
+    expect([signal.aborted, abort.reason]).toEqual([false, undefined]);
+  });
+
   it("gives a signal that is aborted already where it is asked for late", () => {
     const abort = new WorkAbort();
     abort.abort(first);

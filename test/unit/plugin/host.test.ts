@@ -2,6 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { MessageId } from "../../../src/core/ids.ts";
 import { messageId, nodeId } from "../../../src/core/ids.ts";
+import { WorkAbort } from "../../../src/plugin/abort.ts";
 import { factsOf } from "../../../src/plugin/check.ts";
 import type { Outcome } from "../../../src/plugin/contract.ts";
 import type { PluginDefinition } from "../../../src/plugin/definition.ts";
@@ -20,8 +21,8 @@ function ready(run: () => Promise<string>): ReadyPlugin {
 
 function open(): { host: PluginHost; ended: [MessageId, Outcome][]; start: (sink: SlowSink, action?: string, id?: MessageId) => void } {
   const ended: [MessageId, Outcome][] = [];
-  const host = new PluginHost({ node: nodeId("worker"), onEnded: (id, outcome) => ended.push([id, outcome]) });
-  const start = (sink: SlowSink, action = "run", id = ID): void =>
+  const host = new PluginHost({ node: nodeId("worker"), onEnded: ({ id }, outcome) => ended.push([id, outcome]) });
+  const start = (sink: SlowSink, action = "run", id = ID): void => {
     host.start({
       id,
       plugin: "greet",
@@ -30,7 +31,9 @@ function open(): { host: PluginHost; ended: [MessageId, Outcome][]; start: (sink
       headers: {},
       input: { inline: new Uint8Array(0), stream: Readable.from([]) },
       sink,
+      abort: new WorkAbort(),
     });
+  };
   return { host, ended, start };
 }
 

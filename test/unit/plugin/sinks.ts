@@ -1,6 +1,7 @@
 import { fromUtf8Lossy } from "../../../src/core/bytes.ts";
 import { MeshError } from "../../../src/core/errors.ts";
 import { messageId, nodeId, type MessageId } from "../../../src/core/ids.ts";
+import { WorkAbort } from "../../../src/plugin/abort.ts";
 import { factsOf } from "../../../src/plugin/check.ts";
 import type { ByteSource, Content, Outcome, ResponseSink } from "../../../src/plugin/contract.ts";
 import type { PluginDefinition } from "../../../src/plugin/definition.ts";
@@ -78,6 +79,7 @@ export function start(run: unknown, sink: ResponseSink, input: Partial<ByteSourc
   const host = new PluginHost({ node: nodeId("worker"), onEnded: (_, ended) => resolve(ended) });
   host.setPlugins(new Map([["greet", { definition, options: { port: 1 }, facts: factsOf(definition, "1.0.0") }]]));
   const source: ByteSource = { stream: Readable.from([]), ...input };
-  host.start({ id: ID, plugin: "greet", action: "run", sender: nodeId("controller"), headers: { a: "b" }, input: source, sink });
-  return { outcome, host, abort: (error = new MeshError("CANCELLED", "the work was cancelled")) => host.abort(ID, error) };
+  const abort = new WorkAbort();
+  host.start({ id: ID, plugin: "greet", action: "run", sender: nodeId("controller"), headers: { a: "b" }, input: source, sink, abort });
+  return { outcome, host, abort: (error = new MeshError("CANCELLED", "the work was cancelled")) => abort.abort(error) };
 }

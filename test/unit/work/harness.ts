@@ -35,7 +35,7 @@ export class Bench {
   }
 
   request(number: number, directive = "echo:run", extra: { deadline?: number; hold?: boolean } = {}): readonly WorkEffect[] {
-    return this.step({ type: "request", id: id(number), sender: nodeId("a"), directive, ...extra });
+    return this.step({ type: "request", id: id(number), handle: undefined, sender: nodeId("a"), directive, ...extra });
   }
 
   ended(number: number, outcome: Omit<Extract<WorkInput, { type: "ended" }>, "type" | "id"> = {}): readonly WorkEffect[] {

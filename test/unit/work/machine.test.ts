@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { nodeId } from "../../../src/core/ids.ts";
 import { MeshError } from "../../../src/core/errors.ts";
 import { WORK_TIMES } from "../../../src/work/types.ts";
 import { Bench, id, numbers, of, plugin } from "./harness.ts";
@@ -15,6 +16,18 @@ describe("WorkMachine, admission", () => {
       { type: "accepted", id: id(2), state: "queued" },
       { type: "load", running: 1, queued: 1 },
     ]);
+  });
+
+  it("gives back what its owner holds of a work", () => {
+    const bench = new Bench({ maxConcurrent: 1 });
+    const handle = {};
+    const effects = bench.step({ type: "request", id: id(1), handle, sender: nodeId("a"), directive: "echo:run" });
+    bench.step({ type: "cancel", id: id(1) });
+    bench.ended(1);
+    expect(bench.machine.get(id(1))).toBeUndefined();
+    for (const type of ["accepted", "start", "abort", "ended"] as const)
+      expect(of(bench.all, type).map((effect) => effect.handle === handle)).toEqual([true]);
+    expect(effects).toHaveLength(3);
   });
 
   it("refuses with BUSY and the counts when the queue is full", () => {

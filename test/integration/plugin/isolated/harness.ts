@@ -4,6 +4,7 @@ import { Readable } from "node:stream";
 import { MeshError } from "../../../../src/core/errors.ts";
 import { messageId, nodeId, type MessageId } from "../../../../src/core/ids.ts";
 import type { Logger } from "../../../../src/core/log.ts";
+import { WorkAbort } from "../../../../src/plugin/abort.ts";
 import { factsOf } from "../../../../src/plugin/check.ts";
 import type { Content, Outcome, ResponseSink } from "../../../../src/plugin/contract.ts";
 import { PluginHost } from "../../../../src/plugin/host.ts";
@@ -94,7 +95,7 @@ export class Bench implements AsyncDisposable {
     this.workshop = workshop;
     this.plugin = plugin;
     this.logged = logged;
-    this.#host = new PluginHost({ node: nodeId("worker"), log, onEnded: (id, outcome) => this.#ends.get(id)?.(outcome) });
+    this.#host = new PluginHost({ node: nodeId("worker"), log, onEnded: ({ id }, outcome) => this.#ends.get(id)?.(outcome) });
     const { definition } = plugin;
     this.#host.setPlugins(new Map([[definition.name, { definition, options: {}, facts: factsOf(definition, "1.0.0") }]]));
   }
@@ -130,8 +131,9 @@ export class Bench implements AsyncDisposable {
       typeof payload === "string"
         ? { inline: Buffer.from(payload), stream: Readable.from([Buffer.from(payload)], { objectMode: false }) }
         : { stream: payload };
-    this.#host.start({ id, plugin: "it", action, sender: nodeId("controller"), headers: { a: "b" }, input, sink });
-    return { sink, outcome, abort: (error = new MeshError("CANCELLED", "the work was cancelled")) => this.#host.abort(id, error) };
+    const abort = new WorkAbort();
+    this.#host.start({ id, plugin: "it", action, sender: nodeId("controller"), headers: { a: "b" }, input, sink, abort });
+    return { sink, outcome, abort: (error = new MeshError("CANCELLED", "the work was cancelled")) => abort.abort(error) };
   }
 
   /** The texts that a work answered; rejects with its error. */
