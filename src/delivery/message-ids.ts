@@ -36,7 +36,7 @@ export class MessageIds {
   ended(id: MessageId): void {
     const lane = id.startsWith(this.#lane.key) ? this.#lane : this.#open.get(laneOf(id));
     if (lane === undefined) return;
-    const counter = counterOf(id);
+    const counter = readCounter(id);
     if (counter < lane.floor || counter >= lane.next || !isLive(lane, counter)) return;
     setLive(lane, counter, false);
     lane.count--;
@@ -95,11 +95,15 @@ function takenApart(id: MessageId): typeof recent {
   if (id === recent.id) return recent;
   recent.id = id;
   if (recent.lane === "" || !id.startsWith(recent.lane)) recent.lane = id.slice(0, 28);
+  recent.counter = readCounter(id);
+  return recent;
+}
+
+function readCounter(id: MessageId): number {
   let counter = 0;
   for (let i = 28; i < 36; i++) {
     const code = id.charCodeAt(i);
     counter = counter * 16 + (code < 58 ? code - 48 : code - 87);
   }
-  recent.counter = counter;
-  return recent;
+  return counter;
 }
