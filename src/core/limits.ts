@@ -30,6 +30,8 @@ export const LIMITS = {
   chunk: 32 * KiB,
   /** Unacknowledged bytes of one stream. */
   credit: 256 * KiB,
+  /** The same of a stream whose reader keeps up. */
+  window: 512 * KiB,
   /** What msgpack may be given to decode. */
   decode: 64 * KiB,
   decodeDepth: 16,

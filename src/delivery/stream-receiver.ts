@@ -2,6 +2,10 @@ import { LIMITS } from "../core/limits.ts";
 
 const ACK_EVERY = LIMITS.credit / 4;
 
+/** A reader keeps up that has taken so much since its last acknowledgement, and left no more than the other of what has come. */
+const TAKEN = ACK_EVERY / 2;
+const LEFT = LIMITS.credit / 2;
+
 /** What the receiver wants to tell the sender: at once, soon, or nothing. */
 export type AckNeed = "now" | "soon" | undefined;
 
@@ -12,6 +16,8 @@ export class StreamReceiver {
   #fin: number | undefined;
   #ackedAt: number;
   #windowAt: number;
+  /** Up to here the sender may send, as it was told. */
+  #told: number;
   #gap = false;
   #urgent = false;
   #unsaid = false;
@@ -21,6 +27,7 @@ export class StreamReceiver {
     this.#consumed = start;
     this.#ackedAt = start;
     this.#windowAt = start;
+    this.#told = start + LIMITS.credit;
   }
 
   /** All bytes before it have arrived. */
@@ -28,8 +35,13 @@ export class StreamReceiver {
     return this.#expected;
   }
 
+  /**
+   * How much more may come: up to one credit beyond what the reader has taken, and up to LIMITS.window for one that keeps up, as its sender would
+   * wait for each acknowledgement. What was granted once stays so.
+   */
   get window(): number {
-    return LIMITS.credit - (this.#expected - this.#consumed);
+    const keepsUp = this.#consumed - this.#windowAt >= TAKEN && this.#expected - this.#consumed <= LEFT;
+    return Math.max(this.#told, this.#consumed + (keepsUp ? LIMITS.window : LIMITS.credit)) - this.#expected;
   }
 
   /** Every byte up to the end of the stream has arrived. */
@@ -51,7 +63,7 @@ export class StreamReceiver {
       this.#urgent = true;
       return undefined;
     }
-    if (end > this.#consumed + LIMITS.credit) {
+    if (end > Math.max(this.#told, this.#consumed + LIMITS.credit)) {
       this.#urgent = true;
       return undefined;
     }
@@ -95,6 +107,7 @@ export class StreamReceiver {
 
   /** An acknowledgement was sent. */
   acknowledged(): void {
+    this.#told = this.#expected + this.window;
     this.#ackedAt = this.#expected;
     this.#windowAt = this.#consumed;
     this.#urgent = false;

@@ -8,7 +8,7 @@ const GROWTH = 4;
 /** First segments up to here share their memory with others. */
 const SMALL = 4_096;
 /** Empty segments that a stream keeps for what it sends next: as many as one acknowledgement can set free. */
-const SPARE = LIMITS.credit / LIMITS.chunk;
+const SPARE = LIMITS.window / LIMITS.chunk;
 
 /** Before the bytes of a whole segment: room for the header of a frame, so that nothing is copied to put the two together. */
 export const HEAD_ROOM = 64;
@@ -106,9 +106,9 @@ export class StreamSender {
     return sender;
   }
 
-  /** Whether the writer may go on: less than one credit waits for its acknowledgement. */
+  /** Whether the writer may go on: what waits for its acknowledgement is less than one credit, and than what the reader has granted. */
   get writable(): boolean {
-    return this.#end - this.#acked < LIMITS.credit;
+    return this.#end < Math.max(this.#limit, this.#acked + LIMITS.credit);
   }
 
   get ended(): boolean {

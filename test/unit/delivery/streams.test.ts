@@ -109,7 +109,7 @@ describe("StreamSender and StreamReceiver", () => {
           if (fresh === undefined) return;
           expect(same(fresh, received)).toBe(true);
           received += fresh.length;
-          expect(received - consumed).toBeLessThanOrEqual(LIMITS.credit);
+          expect(received - consumed).toBeLessThanOrEqual(LIMITS.window);
         };
         const eat = (count: number): void => {
           const most = Math.min(count, received - consumed);
@@ -286,6 +286,49 @@ describe("StreamReceiver", () => {
     expect(receiver.receive(LIMITS.credit, new Uint8Array(1), false)).toBeUndefined();
     receiver.consume(1);
     expect(receiver.receive(LIMITS.credit, new Uint8Array(1), false)).toBeDefined();
+  });
+
+  it("grants more than one credit to a reader that keeps up, and takes nothing back", () => {
+    const receiver = new StreamReceiver();
+    const quarter = LIMITS.credit / 4;
+    let offset = 0;
+    const come = (): void => {
+      expect(receiver.receive(offset, new Uint8Array(quarter), false)).toBeDefined();
+      offset += quarter;
+    };
+    // Who has taken nothing yet is given no more than at first.
+    come();
+    expect(receiver.window).toBe(LIMITS.credit - quarter);
+    receiver.acknowledged();
+    receiver.consume(quarter);
+    expect(receiver.window).toBe(LIMITS.window);
+    receiver.acknowledged();
+    // It stops: all that was granted may come, and nothing beyond.
+    while (receiver.window > 0) {
+      come();
+      receiver.acknowledged();
+    }
+    expect(offset).toBe(quarter + LIMITS.window);
+    expect(receiver.receive(offset, new Uint8Array(1), false)).toBeUndefined();
+    // It takes a little: back to one credit.
+    receiver.consume(LIMITS.window - LIMITS.credit);
+    expect(receiver.window).toBe(0);
+    receiver.consume(1_000);
+    expect(receiver.window).toBe(1_000);
+  });
+
+  it("grants one credit to a reader that takes a part of what comes", () => {
+    const receiver = new StreamReceiver();
+    let [offset, consumed] = [0, 0];
+    while (receiver.window >= LIMITS.chunk) {
+      receiver.receive(offset, new Uint8Array(LIMITS.chunk), false);
+      offset += LIMITS.chunk;
+      receiver.consume(LIMITS.chunk / 4);
+      consumed += LIMITS.chunk / 4;
+      if (receiver.need === "now") receiver.acknowledged();
+    }
+    expect(offset - consumed).toBeGreaterThan(LIMITS.credit / 2);
+    expect(offset - consumed).toBeLessThanOrEqual(LIMITS.credit);
   });
 
   it("sends a flight again once for each place, however many chunks show that it was lost", () => {
