@@ -200,7 +200,7 @@ describe("a member that carries for two others and changes the order", () => {
       }, 2);
       return [];
     };
-    const streamed = Buffer.from(Array.from({ length: 1 << 17 }, (_, i) => `${i}`).join("|"));
+    const streamed = Buffer.from(Array.from({ length: 1 << 18 }, (_, i) => `${i}`).join("|"));
     const names = Array.from({ length: 20 }, (_, i) => `order-${i}`);
     const [echoed, ...outcomes] = await Promise.all([
       west.node.send("east", "probe:flood", streamed).then((work) => bytesOf(work)),
