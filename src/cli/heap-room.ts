@@ -1,7 +1,7 @@
 import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks";
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 
-/** So many collections of the whole heap within WITHIN milliseconds are no use to anybody; a heap that grows has some five. */
+/** So many collections of the whole heap within two seconds are no use to anybody; a heap that grows has some five. */
 const MANY = 16;
 const WITHIN = 2_000;
 /** Bytes that the heap may grow before the next: two young generations of bytes outside of it. */
@@ -16,6 +16,8 @@ export interface HeapRoomOptions {
   readonly setFlags?: (flags: string) => void;
   /** Bytes in use. Default: as V8 counts them. */
   readonly used?: () => number;
+  /** Milliseconds in which many collections are too many. Default 2 s. */
+  readonly within?: number;
 }
 
 /**
@@ -28,11 +30,13 @@ export interface HeapRoomOptions {
 export class HeapRoom {
   readonly #set: (flags: string) => void;
   readonly #used: () => number;
+  readonly #within: number;
   #times: number[] = [];
   #calm: NodeJS.Timeout | undefined;
   #observer: PerformanceObserver | undefined;
 
-  constructor({ setFlags = setFlagsFromString, used = () => getHeapStatistics().used_heap_size }: HeapRoomOptions = {}) {
+  constructor({ setFlags = setFlagsFromString, used = () => getHeapStatistics().used_heap_size, within = WITHIN }: HeapRoomOptions = {}) {
+    this.#within = within;
     this.#set = setFlags;
     this.#used = used;
   }
@@ -48,7 +52,7 @@ export class HeapRoom {
 
   /** The whole heap was collected, at so many milliseconds. */
   collected(at: number): void {
-    this.#times = [...this.#times.filter((time) => at - time < WITHIN), at];
+    this.#times = [...this.#times.filter((time) => at - time < this.#within), at];
     if (this.#calm !== undefined) return void this.#calm.refresh();
     if (this.#times.length < MANY) return;
     this.#set(`--heap-growing-percent=${Math.max(LEAST, Math.ceil((ROOM / this.#used()) * 100))}`);
