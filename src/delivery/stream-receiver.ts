@@ -2,7 +2,7 @@ import { LIMITS } from "../core/limits.ts";
 
 const ACK_EVERY = LIMITS.credit / 4;
 
-/** A reader keeps up that has taken so much since its last acknowledgement, and left no more than the other of what has come. */
+/** A reader keeps up that has taken at least TAKEN since its last acknowledgement, and has at most LEFT of what has come still to take. */
 const TAKEN = ACK_EVERY / 2;
 const LEFT = LIMITS.credit / 2;
 

@@ -3,9 +3,9 @@ import { putWord, word } from "./frame.ts";
 
 const HIGH = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0").charCodeAt(0));
 const LOW = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0").charCodeAt(1));
-
+/** The characters of the text made last, of which the next often needs only the last eight anew. */
 const CODES: number[] = new Array<number>(36).fill(45);
-/** The lane of the text made last, whose characters are there still. */
+/** The first three words of that id: its lane. */
 const lane = { a: -1, b: -1, c: -1 };
 /** Where the text of the counter begins in that of an id. */
 const COUNTER = 28;
