@@ -12,8 +12,8 @@ const FOOTPRINT_MAX = 2 * LIMITS.linkQueueMax;
 /** Bytes of one write while frames wait for a port that was full: what it has is before all that comes, however urgent. */
 const PUMPED = SLAB_BYTES / 2;
 
-/** Bytes that are worth a write of their own while more is made: some twenty small works. */
-const EARLY = 8 * 1024;
+/** Bytes that are worth a write of their own while more is made: some thirty small works. Half of what 64 outstanding ones are: two ends then work side by side. */
+const EARLY = 12 * 1024;
 
 /**
  * The output of one link. While the port takes bytes, frames are copied one behind the other into a slab, which leaves in one write at

@@ -10,7 +10,7 @@ export interface Sample {
 
 export interface Contender {
   readonly name: string;
-  /** Round 0 does not count: it warms up, and checks what would take time from the others. */
+  /** Rounds up to 0 do not count: they warm up, and the first checks what would take time from the others. */
   run(round: number): Promise<Sample>;
 }
 
@@ -35,8 +35,8 @@ export interface Measure {
   readonly expected: { readonly messages: number; readonly bytes: number };
   /** The most rounds that are worth their time; default: as many as were asked for. */
   readonly rounds?: number;
-  /** Nothing in it gets faster by being done before: no round 0. */
-  readonly cold?: true;
+  /** Rounds before those that count, the last of them round 0: until V8 has compiled what is measured; default: 1. */
+  readonly warm?: number;
   /** Starts what it needs, which ends with the stage. */
   contenders(stage: Stage): Promise<readonly Contender[]>;
 }

@@ -28,14 +28,14 @@ export interface Row {
 
 type Samples = ReadonlyMap<string, readonly Sample[]>;
 
-/** Runs the contenders in turn, round by round, after one round that does not count. Throws where the far end did not get all. */
+/** Runs the contenders in turn, round by round, after those that do not count. Throws where the far end did not get all. */
 export async function runMeasure(measure: Measure, asked: number): Promise<readonly Row[]> {
   const rounds = Math.min(asked, measure.rounds ?? asked);
   const stage = new Stage();
   try {
     const contenders = await measure.contenders(stage);
     const samples = new Map<string, Sample[]>(contenders.map(({ name }) => [name, []]));
-    for (let round = measure.cold === true ? 1 : 0; round <= rounds; round++) {
+    for (let round = 1 - (measure.warm ?? 1); round <= rounds; round++) {
       for (const { name, run } of contenders) {
         const sample = await run(round);
         check(measure, name, sample);

@@ -96,6 +96,31 @@ describe("runMeasure", () => {
     ]);
   });
 
+  it("leaves out as many rounds as a measure wants before, and none where it wants none", async () => {
+    const rounds = async (measure: Measure, asked: number): Promise<readonly number[]> => {
+      const run: number[] = [];
+      const [row] = await runMeasure(
+        {
+          ...measure,
+          contenders: async (stage) =>
+            (await measure.contenders(stage)).slice(0, 1).map(({ name, run: go }) => ({
+              name,
+              run: (round: number) => {
+                run.push(round);
+                return go(round);
+              },
+            })),
+        },
+        asked,
+      );
+      expect(row?.messages).toBe(asked);
+      return run;
+    };
+    const measure = { ...measureOf([1], [1]), goals: [] };
+    expect(await rounds({ ...measure, warm: 3 }, 1)).toEqual([-2, -1, 0, 1]);
+    expect(await rounds({ ...measure, warm: 0 }, 2)).toEqual([1, 2]);
+  });
+
   it("throws where the far end counted fewer than were sent", async () => {
     await expect(runMeasure(measureOf([1], [1], 0), 1)).rejects.toThrow("made-up, raw: 0 messages and 8 bytes arrived, of 1 and 8");
   });

@@ -18,7 +18,7 @@ export function idleLinks(quick: boolean): Measure {
     goals: [{ contender: "mesh", value: "memory", most: 40 }],
     expected: { messages: count, bytes: 0 },
     rounds: 1,
-    cold: true,
+    warm: 0,
     contenders: async (stage) => {
       const each = async (pid: number, connect: () => Promise<unknown>): Promise<Record<string, number>> => {
         await pause(settle);

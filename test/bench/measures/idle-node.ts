@@ -17,7 +17,7 @@ export function idleNode(quick: boolean): Measure {
     ],
     expected: { messages: count - 1, bytes: 0 },
     rounds: 1,
-    cold: true,
+    warm: 0,
     contenders: async (stage) => {
       const crowd = stage.child("members.mjs");
       const urls: string[] = [];

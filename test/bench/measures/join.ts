@@ -14,7 +14,7 @@ export function join(quick: boolean): Measure {
     ],
     expected: { messages: count + count + 1, bytes: 0 },
     rounds: 3,
-    cold: true,
+    warm: 0,
     contenders: (stage) => {
       const members = Array.from({ length: count + 1 }, () => stage.child("members.mjs"));
       return Promise.resolve([{ name: "mesh", run: (round) => meshOf(members, round) }]);

@@ -15,7 +15,7 @@ export function linkChange(quick: boolean): Measure {
     goals: sizes.map(goal),
     expected: { messages: CHANGES * sizes.length, bytes: 0 },
     rounds: 3,
-    cold: true,
+    warm: 0,
     contenders: (stage) => {
       const simulation = stage.child("link-change");
       const run = async () => {

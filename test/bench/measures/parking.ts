@@ -54,7 +54,7 @@ export function backlog(quick: boolean): Measure {
     ],
     expected: { messages: count, bytes: count * SIZE },
     rounds: 1,
-    cold: true,
+    warm: 0,
     contenders: async (stage) => {
       const http = `127.0.0.1:${await freePort()}`;
       const args = ["--listen", "tcp://127.0.0.1:0", "--http", http];

@@ -38,18 +38,18 @@ describe("LinkSession output", () => {
     expect(pair.b.frames.map((frame) => frame.bytes)).toEqual(sent);
   });
 
-  it("hastened after small frames, writes before the end of the tick as often as 8 KiB have gathered", () => {
+  it("hastened after small frames, writes before the end of the tick as often as 12 KiB have gathered", () => {
     const pair = new Pair().start();
     const before = pair.a.port.writes;
     const writes: number[] = [];
-    for (let i = 0; i < 48; i++) {
+    for (let i = 0; i < 72; i++) {
       send(pair.a, routed(FRAME.message, i, 512));
       pair.a.session.hasten(512);
       writes.push(pair.a.port.writes - before);
     }
-    expect([writes[14], writes[15], writes[30], writes[31], writes[47]]).toEqual([0, 1, 1, 2, 3]);
+    expect([writes[22], writes[23], writes[46], writes[47], writes[71]]).toEqual([0, 1, 1, 2, 3]);
     pair.settle();
-    expect(ids(pair.b)).toEqual(Array.from({ length: 48 }, (_, i) => idOf(i)));
+    expect(ids(pair.b)).toEqual(Array.from({ length: 72 }, (_, i) => idOf(i)));
   });
 
   it("hastened after a large frame, waits for the next, which shares its write", () => {
