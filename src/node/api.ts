@@ -9,6 +9,7 @@ export type SendPayload =
   | Uint8Array
   | Readable
   | AsyncIterable<Uint8Array>
+  | IterableIterator<Uint8Array>
   | { readonly [key: string]: unknown }
   | readonly unknown[]
   | number

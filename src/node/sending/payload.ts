@@ -19,7 +19,7 @@ export function preparePayload(payload: SendPayload | undefined): Prepared {
   if (typeof payload === "string") return fromBytes(utf8(payload));
   if (payload instanceof Uint8Array) return fromBytes(payload);
   if (payload instanceof Readable) return { type: "stream", source: piecesOf(payload) };
-  if (isAsyncIterable(payload)) return { type: "stream", source: payload };
+  if (isAsyncIterable(payload) || isIterator(payload)) return { type: "stream", source: payload };
   let text: string | undefined;
   try {
     text = JSON.stringify(payload);
@@ -36,6 +36,11 @@ function fromBytes(bytes: Uint8Array): Prepared {
 
 function isAsyncIterable(value: object | number | boolean | null): value is AsyncIterable<Uint8Array> {
   return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
+}
+
+/** What a generator function returns, say. */
+function isIterator(value: object | number | boolean | null): value is IterableIterator<Uint8Array> {
+  return typeof value === "object" && value !== null && Symbol.iterator in value && "next" in value && typeof value.next === "function";
 }
 
 function bytesOf(piece: unknown): Uint8Array {

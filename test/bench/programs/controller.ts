@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import type { createNode, MeshNode } from "../../../src/index.ts";
 import { serve } from "../support/child.ts";
 import type { Certificates } from "../support/certificates.ts";
@@ -64,7 +63,7 @@ serve({
     return { took, messages, milliseconds: performance.now() - began };
   },
   bulk: async ({ bytes, directive }: { readonly bytes: number; readonly directive: string }) => {
-    const work = await ready().send("worker", directive, Readable.from(payload(bytes), { objectMode: false }));
+    const work = await ready().send("worker", directive, payload(bytes));
     for await (const response of work) return response.json();
     return undefined;
   },
