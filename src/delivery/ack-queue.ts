@@ -19,17 +19,19 @@ export interface AckSource {
 /** Gathers acknowledgements by destination, so that many small works cost few frames, and a stream that moves fast few entries. */
 export class AckQueue {
   readonly #frames: Frames;
+  readonly #clock: () => Instant;
   #urgent: AckSource[] = [];
   /** Those that wait for company, and some that have left meanwhile. */
   #lingering: AckSource[] = [];
   #due: Instant | undefined;
 
-  constructor(frames: Frames) {
+  constructor(frames: Frames, clock: () => Instant) {
     this.#frames = frames;
+    this.#clock = clock;
   }
 
   /** Urgent: to leave at the end of this tick; else within 5 ms. */
-  add(now: Instant, source: AckSource, urgent: boolean): void {
+  add(source: AckSource, urgent: boolean): void {
     if (source.queued === "now" || (source.queued === "soon" && !urgent)) return;
     if (urgent) {
       source.queued = "now";
@@ -37,7 +39,7 @@ export class AckQueue {
     } else {
       source.queued = "soon";
       this.#lingering.push(source);
-      this.#due ??= now + LINGER;
+      this.#due ??= this.#clock() + LINGER;
     }
   }
 

@@ -77,7 +77,7 @@ export class Delivery {
     this.#port = port;
     const frames = new Frames(this.#self, port);
     this.#frames = frames;
-    this.#acks = new AckQueue(frames);
+    this.#acks = new AckQueue(frames, options.clock);
     this.#storeClock = new StoreClock(port);
     this.#deletions = new Deletions(port);
     const disk = { port, clock: this.#storeClock, deletions: this.#deletions, events: handlers.disk };
@@ -238,7 +238,7 @@ export class Delivery {
       from: sourceOf(view, start),
     };
     const id = readMessageId(bytes, start + OFFSET.id);
-    if ((flags & FLAG.upward) !== 0) this.destination.onChunk(now, id, chunk);
+    if ((flags & FLAG.upward) !== 0) this.destination.onChunk(id, chunk);
     else this.origin.following.onChunk(now, id, chunk);
   }
 

@@ -196,11 +196,11 @@ export class Destination {
   }
 
   /** The worker has taken so many bytes of the payload. */
-  consumed(now: Instant, id: MessageId, count: number): void {
+  consumed(id: MessageId, count: number): void {
     const conversation = this.#conversations.get(id);
     if (conversation?.up === undefined) return;
     conversation.up.consume(count);
-    this.#acknowledge(now, conversation, conversation.up);
+    this.#acknowledge(conversation, conversation.up);
   }
 
   /** How many responses so far. */
@@ -208,7 +208,7 @@ export class Destination {
     return this.#conversations.get(id)?.responses ?? this.#retention.archive.get(id)?.responses ?? 0;
   }
 
-  onChunk(now: Instant, id: MessageId, chunk: { offset: number; bytes: Uint8Array; fin: boolean; probe: boolean; from: NodeHash }): void {
+  onChunk(id: MessageId, chunk: { offset: number; bytes: Uint8Array; fin: boolean; probe: boolean; from: NodeHash }): void {
     const conversation = this.#conversations.get(id);
     if (conversation !== undefined && !isSameHash(conversation.origin, chunk.from)) return this.#port.denied(chunk.from);
     const up = conversation?.up;
@@ -226,7 +226,7 @@ export class Destination {
       if (fresh !== undefined) this.#events.onPayloadBytes(id, fresh);
       if (!whole && up.whole) this.#events.onPayloadEnd(id);
     }
-    this.#acknowledge(now, conversation, up);
+    this.#acknowledge(conversation, up);
   }
 
   onAck(now: Instant, ack: Acknowledgement, from: NodeHash): void {
@@ -447,10 +447,10 @@ export class Destination {
     if (conversation.durable) this.#journal.release(conversation.id, conversation.until);
   }
 
-  #acknowledge(now: Instant, conversation: Conversation, up: StreamReceiver): void {
+  #acknowledge(conversation: Conversation, up: StreamReceiver): void {
     const { need } = up;
     if (need === undefined || conversation.acks === undefined) return;
-    this.#acks.add(now, conversation.acks, need === "now");
+    this.#acks.add(conversation.acks, need === "now");
     if (need === "now") this.#answering.mark(conversation);
   }
 

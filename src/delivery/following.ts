@@ -57,11 +57,11 @@ export class Following {
   }
 
   /** The program has taken so many bytes of the responses. */
-  consumed(now: Instant, id: MessageId, count: number): void {
+  consumed(id: MessageId, count: number): void {
     const conversation = this.#rooms.live.get(id);
     if (conversation === undefined) return;
     conversation.down.consume(count);
-    this.#acknowledge(now, conversation);
+    this.#acknowledge(conversation);
     if (conversation.down.done) this.#rooms.forget(conversation);
   }
 
@@ -69,7 +69,7 @@ export class Following {
     const { live, acks, events } = this.#rooms;
     const conversation = live.get(id);
     if (conversation === undefined) {
-      acks.add(now, { to: chunk.from, queued: undefined, take: () => unknownReader(id, chunk.generation, chunk.offset) }, true);
+      acks.add({ to: chunk.from, queued: undefined, take: () => unknownReader(id, chunk.generation, chunk.offset) }, true);
       return;
     }
     if (!isSameHash(conversation.to, chunk.from)) return this.#rooms.port.denied(chunk.from);
@@ -87,7 +87,7 @@ export class Following {
     if (fresh !== undefined) events.onResponseBytes(id, fresh);
     if (!whole && conversation.down.whole) events.onResponseEnd(id);
     if (live.get(id) !== conversation) return;
-    this.#acknowledge(now, conversation);
+    this.#acknowledge(conversation);
     if (conversation.down.done) this.#rooms.forget(conversation);
   }
 
@@ -132,7 +132,7 @@ export class Following {
       conversation.wait = Math.min(RESEND.most, conversation.wait * 2);
       return;
     }
-    acks.add(now, conversation, true);
+    acks.add(conversation, true);
     conversation.wait = Math.min(WATCH, conversation.wait * 2);
     port.markDirty();
   }
@@ -159,13 +159,13 @@ export class Following {
     return true;
   }
 
-  #acknowledge(now: Instant, conversation: Conversation): void {
+  #acknowledge(conversation: Conversation): void {
     const { down } = conversation;
     const { need } = down;
     if (need === undefined) return;
     // The last word is enough, and nobody waits for it.
     const urgent = need === "now" && (conversation.probed || !down.whole);
-    this.#rooms.acks.add(now, conversation, urgent);
+    this.#rooms.acks.add(conversation, urgent);
     if (urgent) this.#rooms.port.markDirty();
   }
 }

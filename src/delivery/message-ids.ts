@@ -4,6 +4,15 @@ import { readMessageId } from "../wire/message-id.ts";
 const LANE_BYTES = 12;
 const WINDOW = 1 << 16;
 
+/** What its maker knows of an id. */
+export interface Issued {
+  readonly id: MessageId;
+  /** What goes with its message: below it all of its lane has ended. */
+  readonly floor: number;
+  readonly counter: number;
+  readonly lane: Lane;
+}
+
 /** 12 random bytes that no other lane of any node has. */
 export type RandomBytes = (count: number) => Uint8Array;
 
@@ -13,7 +22,6 @@ export type RandomBytes = (count: number) => Uint8Array;
  */
 export class MessageIds {
   readonly #random: RandomBytes;
-  readonly #open = new Map<string, Lane>();
   #lane: Lane;
 
   constructor(random: RandomBytes) {
@@ -21,27 +29,21 @@ export class MessageIds {
     this.#lane = this.#newLane();
   }
 
-  next(): { readonly id: MessageId; readonly floor: number } {
+  next(): Issued {
     // A lane whose oldest message does not end would make its window grow without a limit at every destination.
     if (this.#lane.next - this.#lane.floor >= WINDOW || this.#lane.next >= 0xffff_ffff) this.#lane = this.#newLane();
     const lane = this.#lane;
     const counter = lane.next++;
     setLive(lane, counter, true);
-    lane.count++;
     lane.view.setUint32(LANE_BYTES, counter);
-    return { id: readMessageId(lane.bytes, 0), floor: lane.floor };
+    return { id: readMessageId(lane.bytes, 0), floor: lane.floor, counter, lane };
   }
 
-  /** No copy of this message will be sent any more. Ids of other makers are ignored. */
-  ended(id: MessageId): void {
-    const lane = id.startsWith(this.#lane.key) ? this.#lane : this.#open.get(laneOf(id));
-    if (lane === undefined) return;
-    const counter = readCounter(id);
-    if (counter < lane.floor || counter >= lane.next || !isLive(lane, counter)) return;
+  /** No copy of this message will be sent any more. */
+  ended({ lane, counter }: Issued): void {
+    if (counter < lane.floor) return;
     setLive(lane, counter, false);
-    lane.count--;
     while (lane.floor < lane.next && !isLive(lane, lane.floor)) lane.floor++;
-    if (lane !== this.#lane && lane.count === 0) this.#open.delete(lane.key);
   }
 
   #newLane(): Lane {
@@ -49,23 +51,18 @@ export class MessageIds {
     bytes.set(this.#random(LANE_BYTES));
     bytes[6] = ((bytes[6] as number) & 0x0f) | 0x80;
     bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
-    const key = laneOf(readMessageId(bytes, 0));
-    const lane: Lane = { key, bytes, view: new DataView(bytes.buffer), next: 0, floor: 0, live: new Uint32Array(WINDOW / 32), count: 0 };
-    this.#open.set(key, lane);
-    return lane;
+    return { bytes, view: new DataView(bytes.buffer), next: 0, floor: 0, live: new Uint32Array(WINDOW / 32) };
   }
 }
 
 interface Lane {
-  /** What all its ids begin with. */
-  readonly key: string;
+  /** Of the id made last. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView;
   next: number;
   floor: number;
-  /** A bit for each message from the floor on that has not ended; and how many they are. */
+  /** A bit for each message from the floor on that has not ended. */
   readonly live: Uint32Array;
-  count: number;
 }
 
 function isLive({ live }: Lane, counter: number): boolean {

@@ -7,7 +7,7 @@ import type { Acknowledgement } from "../wire/acknowledgement.ts";
 import { OFFSET } from "../wire/frame.ts";
 import type { AckQueue, AckSource } from "./ack-queue.ts";
 import type { Frames } from "./frames.ts";
-import type { MessageIds } from "./message-ids.ts";
+import type { Issued, MessageIds } from "./message-ids.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ParkQueue } from "./park-queue.ts";
 import type { DeliveryPort, OriginEvents } from "./ports.ts";
@@ -41,6 +41,8 @@ export interface ConversationFacts {
   readonly durable: boolean;
   readonly hold: boolean;
   readonly up: StreamSender | undefined;
+  /** Undefined: an earlier life of this node, or another, has made its id. */
+  readonly issued: Issued | undefined;
 }
 
 /** What the origin holds of one message. */
@@ -50,6 +52,7 @@ export class Conversation implements AckSource, Timed {
   readonly to: NodeHash;
   readonly durable: boolean;
   readonly hold: boolean;
+  readonly issued: Issued | undefined;
   frame: Uint8Array;
   readonly expiresAt: Instant;
   up: StreamSender | undefined;
@@ -89,6 +92,7 @@ export class Conversation implements AckSource, Timed {
     this.to = facts.to;
     this.durable = facts.durable;
     this.hold = facts.hold;
+    this.issued = facts.issued;
     this.frame = facts.frame;
     this.expiresAt = facts.expiresAt;
     this.up = facts.up;
@@ -112,7 +116,7 @@ export const CUSTODY = { first: 5_000, most: 60_000 } as const;
 export const SETTLE = 100;
 
 /** What is the same for all that only follow a work. */
-export const FOLLOWING = { frame: new Uint8Array(0), durable: false, hold: false, up: undefined } as const;
+export const FOLLOWING = { frame: new Uint8Array(0), durable: false, hold: false, up: undefined, issued: undefined } as const;
 
 /** Ways lead in circles for a moment while routes settle: so many copies may end there before it is taken for the message's end. */
 const CIRCLES = 3;

@@ -102,7 +102,8 @@ export class Origin {
   }
 
   send(now: Instant, request: SendRequest): MessageId {
-    const { id, floor } = this.#ids.next();
+    const issued = this.#ids.next();
+    const { id, floor } = issued;
     const to = this.#hashes.of(request.node);
     const frame = layMessage(request.metadata, { deadline: request.deadline, floor, payload: request.payload }, room);
     const flags = (request.durable ? FLAG.durable : 0) | (request.hold ? FLAG.hold : 0) | (request.streamed ? FLAG.streamed : 0);
@@ -117,6 +118,7 @@ export class Origin {
       durable: request.durable,
       hold: request.hold,
       up,
+      issued,
     });
     this.#sending = conversation;
     if (request.durable) this.#out.storeFirst(now, conversation, this.#port.storeOf(to.high, to.low));
@@ -131,7 +133,7 @@ export class Origin {
       for (const { frame, id, node, to, expiresAt, directive } of entries) {
         const now = clock();
         this.#events.onRestored(id, node, directive);
-        const conversation = this.#open({ id, node, to, frame, expiresAt, durable: true, hold: false, up: undefined });
+        const conversation = this.#open({ id, node, to, frame, expiresAt, durable: true, hold: false, up: undefined, issued: undefined });
         conversation.copies = 1;
         conversation.bound = new DataView(frame.buffer, frame.byteOffset).getUint32(OFFSET.auxiliary);
         if (expiresAt > now) this.#out.dispatch(now, conversation);
@@ -162,7 +164,7 @@ export class Origin {
   }
 
   /** Stops following; the work goes on. A durable message that is not accepted yet is still delivered. */
-  detach(now: Instant, id: MessageId): void {
+  detach(id: MessageId): void {
     const conversation = this.#live.get(id);
     if (conversation === undefined) return;
     if (conversation.durable && conversation.phase !== "accepted") {
@@ -170,7 +172,7 @@ export class Origin {
       return;
     }
     if (conversation.phase === "accepted")
-      this.#acks.add(now, { to: conversation.to, queued: undefined, take: () => ({ ...conversation.take(), detached: true }) }, true);
+      this.#acks.add({ to: conversation.to, queued: undefined, take: () => ({ ...conversation.take(), detached: true }) }, true);
     this.#left.note(id, conversation.node);
     this.#forget(conversation);
   }
@@ -284,7 +286,7 @@ export class Origin {
       if (conversation.phase === "accepted" && conversation.node === node) {
         // Asked again, at growing distances, until it answers: the way back may not be known there yet.
         conversation.wait = RESEND.first;
-        this.#acks.add(now, conversation, true);
+        this.#acks.add(conversation, true);
         this.#timers.set(conversation, now + conversation.wait);
       }
       // What its store kept it will say again within this time; if not, it is lost there.
@@ -373,7 +375,7 @@ export class Origin {
     this.#unpark(conversation);
     this.following.begin(conversation);
     this.#events.onAccepted(conversation.id, conversation.node);
-    if (conversation.left) this.detach(now, conversation.id);
+    if (conversation.left) this.detach(conversation.id);
   }
 
   #stale(now: Instant, conversation: Conversation, receipt: { readonly life: number; readonly resent: boolean }): void {
@@ -452,6 +454,6 @@ export class Origin {
     this.#live.delete(conversation.id);
     this.#timers.delete(conversation);
     this.following.forget(conversation);
-    this.#ids.ended(conversation.id);
+    if (conversation.issued !== undefined) this.#ids.ended(conversation.issued);
   }
 }

@@ -100,9 +100,8 @@ export class SimProgram implements OriginEvents {
       }
     });
     const { length } = bytes;
-    if (following.slow)
-      this.#life.later(this.#life.random() * 500, ({ origin }) => origin.following.consumed(this.#life.now(), id, length));
-    else this.#life.engine.delivery.origin.following.consumed(this.#life.now(), id, length);
+    if (following.slow) this.#life.later(this.#life.random() * 500, ({ origin }) => origin.following.consumed(id, length));
+    else this.#life.engine.delivery.origin.following.consumed(id, length);
   }
 
   onResponseEnd(id: MessageId): void {

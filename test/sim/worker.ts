@@ -78,7 +78,7 @@ export class SimWorker implements DestinationEvents {
     if (!matches(work.plan.number, work.read, bytes)) this.#life.ledger.wrongBytes(id, `its payload differs after ${work.read} bytes`);
     work.read += bytes.length;
     const { length } = bytes;
-    this.#life.later(this.#life.random() * 5, (delivery) => delivery.destination.consumed(this.#life.now(), id, length));
+    this.#life.later(this.#life.random() * 5, (delivery) => delivery.destination.consumed(id, length));
   }
 
   onPayloadEnd(id: MessageId): void {

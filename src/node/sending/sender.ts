@@ -40,7 +40,7 @@ export class Sender {
     this.#defaultTtl = defaultTtl;
     const { origin } = engine.delivery;
     this.#port = {
-      consumed: (id, count) => origin.following.consumed(engine.now(), id, count),
+      consumed: (id, count) => origin.following.consumed(id, count),
       cancel: (id, error) => {
         origin.cancel(engine.now(), id, error);
         engine.poke();
@@ -158,7 +158,7 @@ export class Sender {
   #followEarlier(work: SentWork, special: Special): void {
     const engine = this.#engine;
     const { origin } = engine.delivery;
-    origin.detach(engine.now(), work.id);
+    origin.detach(work.id);
     if (special.earlier === "unclaimed") {
       this.#works.delete(work.id);
       this.#special.delete(work.id);

@@ -130,7 +130,7 @@ export class Worker implements Wakeable {
     } catch (error) {
       return destination.refuse(now, id, toMeshError(error));
     }
-    const payload = request.streamed ? new PayloadStream((count) => destination.consumed(engine.now(), id, count)) : undefined;
+    const payload = request.streamed ? new PayloadStream((count) => destination.consumed(id, count)) : undefined;
     const input = new InlineSource(request.payload);
     const sink = new JobSink(id, destination);
     const abort = new WorkAbort();

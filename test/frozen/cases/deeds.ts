@@ -121,7 +121,7 @@ const SITUATIONS: readonly Situation[] = [
       };
       const id = a.send("b");
       net.run(0.5);
-      a.act(({ origin }) => origin.detach(net.clock.now, id));
+      a.act(({ origin }) => origin.detach(id));
       net.run(100);
       a.act(({ origin }) => origin.attach(net.clock.now, id, b.id, 4, 5_000));
       return id;

@@ -274,6 +274,16 @@ describe("a payload", () => {
     await isWell(controller, worker);
   });
 
+  test("may be an iterator, as a generator function returns it", async () => {
+    function* source(): Generator<Uint8Array> {
+      for (let i = 0; i < 48; i++) yield new Uint8Array(65_536);
+    }
+    const [answer] = await texts(await send("size", source()));
+    expect(JSON.parse(answer ?? "")).toEqual({ size: 3 * MiB });
+    await failure((await send("size", [1, 2].values() as never)).result(), "INVALID_ARGUMENT");
+    await isWell(controller, worker);
+  });
+
   test("whose source fails cancels the work with the source's own words", async () => {
     async function* source(): AsyncGenerator<Uint8Array> {
       yield new Uint8Array(10);

@@ -389,7 +389,7 @@ describe("Destination: its responses", () => {
     net.run(100);
     expect(written * 10_000).toBeLessThanOrEqual(LIMITS.credit);
     expect(a.received(id).length).toBeLessThanOrEqual(LIMITS.credit);
-    a.act(({ origin }) => origin.following.consumed(net.clock.now, id, LIMITS.credit));
+    a.act(({ origin }) => origin.following.consumed(id, LIMITS.credit));
     net.run(100);
     expect(writable).toBe(1);
   });
@@ -433,10 +433,11 @@ describe("Destination: its responses", () => {
 });
 
 describe("AckQueue", () => {
-  function queue(): { acks: AckQueue; sent: Uint8Array[] } {
+  function queue(): { acks: AckQueue; sent: Uint8Array[]; clock: { now: number } } {
     const sent: Uint8Array[] = [];
+    const clock = { now: 0 };
     const port = { transmit: (frame: Uint8Array) => sent.push(frame.slice()) > 0 };
-    return { acks: new AckQueue(new Frames({ high: 1, low: 1 }, port as unknown as DeliveryPort)), sent };
+    return { acks: new AckQueue(new Frames({ high: 1, low: 1 }, port as unknown as DeliveryPort), () => clock.now), sent, clock };
   }
 
   function source(n: number, low: number, offset = 0): AckSource & { offset: number } {
@@ -460,12 +461,15 @@ describe("AckQueue", () => {
   }
 
   it("gathers by destination what may wait, for 5 ms, and says how matters stand when it leaves", () => {
-    const { acks, sent } = queue();
+    const { acks, sent, clock } = queue();
     const first = source(1, 7);
-    acks.add(100, first, false);
-    acks.add(102, source(2, 7), false);
-    acks.add(102, source(3, 8), false);
-    acks.add(103, first, false);
+    clock.now = 100;
+    acks.add(first, false);
+    clock.now = 102;
+    acks.add(source(2, 7), false);
+    acks.add(source(3, 8), false);
+    clock.now = 103;
+    acks.add(first, false);
     first.offset = 9;
     acks.flush();
     acks.wake(104);
@@ -479,24 +483,26 @@ describe("AckQueue", () => {
 
   it("sends at the end of the tick what is urgent, and what lingers once it is much", () => {
     const { acks, sent } = queue();
-    acks.add(0, source(1, 7), true);
+    acks.add(source(1, 7), true);
     acks.flush();
     expect(sent).toHaveLength(1);
-    for (let n = 0; n < 128; n++) acks.add(0, source(n, 7), false);
+    for (let n = 0; n < 128; n++) acks.add(source(n, 7), false);
     acks.flush();
     expect(sent.map(({ length }) => length)).toEqual([48 + 32, 48 + 128 * 32]);
   });
 
   it("says once what lingered until it became urgent, and what is urgent no later for lingering", () => {
-    const { acks, sent } = queue();
+    const { acks, sent, clock } = queue();
     const [first, other] = [source(1, 7), source(2, 7)];
-    acks.add(0, first, false);
-    acks.add(0, other, false);
-    acks.add(1, first, true);
-    acks.add(1, first, false);
+    acks.add(first, false);
+    acks.add(other, false);
+    clock.now = 1;
+    acks.add(first, true);
+    acks.add(first, false);
     acks.flush();
     expect(sent.map(({ length }) => length)).toEqual([48 + 32]);
-    acks.add(2, first, false);
+    clock.now = 2;
+    acks.add(first, false);
     acks.wake(5);
     expect(sent.map(({ length }) => length)).toEqual([48 + 32, 48 + 2 * 32]);
     acks.wake(10);

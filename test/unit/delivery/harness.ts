@@ -125,8 +125,7 @@ export class Peer {
   badBodies = 0;
   /** How a request is answered; default: accepted, answered with its own payload, ended. */
   onRequest: (request: WorkRequest) => void = (request) => this.answer(request);
-  onPayload: (id: MessageId, bytes: Uint8Array) => void = (id, bytes) =>
-    this.delivery.destination.consumed(this.net.clock.now, id, bytes.length);
+  onPayload: (id: MessageId, bytes: Uint8Array) => void = (id, bytes) => this.delivery.destination.consumed(id, bytes.length);
   onWritable: (id: MessageId) => void = () => undefined;
   /** Whether response bytes are taken at once. */
   consumes = true;
@@ -315,7 +314,7 @@ export class Peer {
             const list = this.bytes.get(id) ?? [];
             list.push(bytes.slice());
             this.bytes.set(id, list);
-            if (this.consumes) this.delivery.origin.following.consumed(net.clock.now, id, bytes.length);
+            if (this.consumes) this.delivery.origin.following.consumed(id, bytes.length);
           },
           onResponseEnd: () => this.told.push("end"),
           onInputWritable: (id) => this.onWritable(id),

@@ -101,7 +101,7 @@ describe("Origin: streams, detach and attach", () => {
     b.onRequest = ({ id }) => b.delivery.destination.accept(id);
     b.onPayload = (id, part) => {
       got.push(part.slice());
-      b.delivery.destination.consumed(net.clock.now, id, part.length);
+      b.delivery.destination.consumed(id, part.length);
     };
     const id = a.send("b", { streamed: true, payload: new Uint8Array(0) });
     let at = 0;
@@ -145,7 +145,7 @@ describe("Origin: streams, detach and attach", () => {
     b.onRequest = ({ id }) => b.delivery.destination.accept(id);
     b.onPayload = (id, part) => {
       came.push(net.clock.now);
-      b.delivery.destination.consumed(net.clock.now, id, part.length);
+      b.delivery.destination.consumed(id, part.length);
     };
     const id = a.send("b", { streamed: true, payload: new Uint8Array(0) });
     net.run(10);
@@ -165,7 +165,7 @@ describe("Origin: streams, detach and attach", () => {
     b.onRequest = ({ id }) => b.delivery.destination.accept(id);
     const id = a.send("b");
     net.run(10);
-    a.act(({ origin }) => origin.detach(net.clock.now, id));
+    a.act(({ origin }) => origin.detach(id));
     net.run(10);
     for (let i = 0; i < 5; i++)
       b.act(({ destination }) => destination.respond(id, { content: "bytes", channel: undefined }, bytes.subarray(0, 40_000)));
@@ -190,7 +190,7 @@ describe("Origin: streams, detach and attach", () => {
     net.delay.set("b>a", 100);
     b.act(({ destination }) => destination.respond(id, { content: "bytes", channel: undefined }, bytes.subarray(0, 100)));
     net.run(50);
-    a.act(({ origin }) => origin.detach(net.clock.now, id));
+    a.act(({ origin }) => origin.detach(id));
     a.act(({ origin }) => origin.attach(net.clock.now, id, b.id, 1, 5_000));
     net.run(60);
     expect(a.received(id)).toHaveLength(0);

@@ -282,7 +282,7 @@ describe("Origin: durable messages", () => {
     net.cut.add("a>b");
     const id = a.send("b", { durable: true });
     net.run(50);
-    a.act(({ origin }) => origin.detach(net.clock.now, id));
+    a.act(({ origin }) => origin.detach(id));
     net.routes({ open: ["a>b"] });
     net.run(3_000);
     expect(net.node("b").requests).toHaveLength(1);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { MessageId } from "../../../src/core/ids.ts";
 import { seeded } from "../../sim/random.ts";
-import { counterOf, laneOf, MessageIds } from "../../../src/delivery/message-ids.ts";
+import { counterOf, type Issued, laneOf, MessageIds } from "../../../src/delivery/message-ids.ts";
 import { SeenWindow } from "../../../src/delivery/seen-window.ts";
 
 let lanes = 0;
@@ -20,32 +20,31 @@ describe("MessageIds", () => {
 
   it("raises the floor past all that has ended, but not past what has not", () => {
     const ids = new MessageIds(randomBytes);
-    const made = Array.from({ length: 5 }, () => ids.next().id);
-    ids.ended(made[1] as MessageId);
-    ids.ended(made[2] as MessageId);
+    const made = Array.from({ length: 5 }, () => ids.next());
+    ids.ended(made[1] as Issued);
+    ids.ended(made[2] as Issued);
     expect(ids.next().floor).toBe(0);
-    ids.ended(made[0] as MessageId);
+    ids.ended(made[0] as Issued);
     expect(ids.next().floor).toBe(3);
-    ids.ended(made[0] as MessageId);
-    ids.ended(id(9, 3));
+    ids.ended(made[0] as Issued);
     expect(ids.next().floor).toBe(3);
   });
 
   it("knows what has ended of more messages than it looks at at once, in whatever order they end", () => {
     const ids = new MessageIds(randomBytes);
-    const live = new Set<number>();
+    const live = new Map<number, Issued>();
     const random = seeded(3);
     const wrong: number[] = [];
     for (let counter = 0; counter < 140_000; counter++) {
-      const { id: made, floor } = ids.next();
-      const [oldest = counter] = live;
-      if (floor !== oldest || counterOf(made) !== counter) wrong.push(counter);
-      live.add(counter);
-      for (const one of live) {
+      const made = ids.next();
+      const [oldest = counter] = live.keys();
+      if (made.floor !== oldest || counterOf(made.id) !== counter) wrong.push(counter);
+      live.set(counter, made);
+      for (const [one, issued] of live) {
         if (live.size < 20) break;
         if (random() < 0.5) continue;
         live.delete(one);
-        ids.ended(`${laneOf(made)}${one.toString(16).padStart(8, "0")}` as MessageId);
+        ids.ended(issued);
       }
     }
     expect(wrong).toEqual([]);
@@ -53,10 +52,10 @@ describe("MessageIds", () => {
 
   it("opens another lane when the oldest message of one does not end", () => {
     const ids = new MessageIds(randomBytes);
-    const first = ids.next().id;
-    for (let i = 1; i < 65_536; i++) ids.ended(ids.next().id);
+    const first = ids.next();
+    for (let i = 1; i < 65_536; i++) ids.ended(ids.next());
     const other = ids.next();
-    expect(laneOf(other.id)).not.toBe(laneOf(first));
+    expect(laneOf(other.id)).not.toBe(laneOf(first.id));
     expect(other.floor).toBe(0);
     ids.ended(first);
     expect(laneOf(ids.next().id)).toBe(laneOf(other.id));
