@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { PluginStatus } from "../../src/node/api.ts";
-import { ProcessMesh, type Ready, until } from "../support/mesh.ts";
+import { pluginFolder, ProcessMesh, type Ready, until } from "../support/mesh.ts";
 
 let mesh: ProcessMesh;
 let controller: Ready;
@@ -104,4 +104,11 @@ test("a plugin that is not there is told of once, with what is; the node runs wi
   const told = "nowhere: there is no such package, and none is installed; `receptor plugin add` installs one, a path begins with ./ or /";
   expect(warnings).toEqual([told]);
   expect(mesh.log("lacking").filter(({ event }) => event === "plugin-left-out")).toMatchObject([{ error: told }]);
+});
+
+test("which plugins there are is logged once at the start", async () => {
+  await mesh.start("telling", ["--listen", "tcp://127.0.0.1:0", "--plugin", pluginFolder("echo")]);
+  expect(mesh.log("telling").filter(({ event }) => event === "plugins")).toMatchObject([
+    { plugins: expect.arrayContaining([expect.stringMatching(/^echo@/)]) },
+  ]);
 });

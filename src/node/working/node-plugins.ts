@@ -72,11 +72,9 @@ export class NodePlugins {
   /** Loads what there is; a plugin that is wrong is a problem, and keeps no other back. */
   static async open(options: NodePluginsOptions): Promise<NodePlugins> {
     const plugins = new NodePlugins(options);
-    if (options.discover) {
-      plugins.#registry.onChange(() => plugins.#adopt());
-      await plugins.#registry.open();
-    }
+    if (options.discover) await plugins.#registry.open();
     plugins.#adopt();
+    plugins.#registry.onChange(() => plugins.#adopt());
     return plugins;
   }
 
