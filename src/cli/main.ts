@@ -21,7 +21,7 @@ if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
 
 async function main(): Promise<void> {
   readModulesInTurn();
-  if (isNode && !asksForHelp) loadNode();
+  loadAhead();
   const { finish, Output, runCli, services } = await import("./program.ts");
   const controller = new AbortController();
   for (const [name, exit] of [
@@ -57,7 +57,9 @@ async function main(): Promise<void> {
   process.exit(isNode ? status : await finish(status, { out, env: process.env }));
 }
 
-/** What a node needs, read while the parser of the command line is: it is asked for again where it is used, which tells what went wrong. */
-function loadNode(): void {
-  for (const loaded of [import("./node.ts"), import("../node/create.ts"), import("../node/for-cli.ts")]) loaded.catch(() => undefined);
+/** What a node needs, or help, read while all else is: it is asked for again where it is used, which tells what went wrong. */
+function loadAhead(): void {
+  const node = () => [import("./node.ts"), import("../node/create.ts"), import("../node/for-cli.ts")];
+  const ahead: readonly Promise<unknown>[] = asksForHelp ? [import("./parse.ts")] : isNode ? node() : [];
+  for (const loaded of ahead) loaded.catch(() => undefined);
 }

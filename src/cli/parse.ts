@@ -1,15 +1,14 @@
 import yargs, { type Argv } from "yargs";
 import { Arguments, usage } from "./arguments.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "./commands.ts";
-import type { CommandSpec, OptionSpec, PositionalSpec, Runner } from "./spec.ts";
+import { type ChosenCommand, SHIELD } from "./plain.ts";
+import type { CommandSpec, OptionSpec, PositionalSpec } from "./spec.ts";
 import { explain } from "./usage-errors.ts";
 
 /** What was typed: help to print, or a command to run. */
-export type Parsed =
-  | { readonly type: "help"; readonly text: string }
-  | { readonly type: "run"; readonly load: () => Promise<Runner>; readonly args: Arguments };
+export type Parsed = { readonly help: string } | ChosenCommand;
 
-/** Reads a command line (without node and the script). Throws INVALID_ARGUMENT with one line and a hint. */
+/** Reads any command line (without node and the script). Throws INVALID_ARGUMENT with one line and a hint. */
 export async function parse(argv: readonly string[], columns: number): Promise<Parsed> {
   let help = "";
   const parser = yargs()
@@ -37,7 +36,7 @@ export async function parse(argv: readonly string[], columns: number): Promise<P
   addOptions(parser, GLOBAL_OPTIONS);
   parser.option("version", { alias: "V", type: "boolean", describe: "version", global: false });
   const choose = (spec: CommandSpec, values: Record<string, unknown>): void => {
-    if (spec.load !== undefined) throw new Chosen(spec.load, new Arguments(unshield(values)));
+    if (spec.load !== undefined) throw new Chosen({ load: spec.load, args: new Arguments(unshield(values)) });
   };
   for (const spec of COMMANDS) addCommand(parser, spec, "", choose);
   try {
@@ -45,26 +44,21 @@ export async function parse(argv: readonly string[], columns: number): Promise<P
       help = output;
     });
   } catch (thrown) {
-    if (thrown instanceof Chosen) return { type: "run", load: thrown.load, args: thrown.args };
+    if (thrown instanceof Chosen) return thrown.command;
     throw thrown;
   }
-  return { type: "help", text: help };
+  return { help };
 }
 
 /** Leaves the parser with the command that it has found: it would go on to draw that command's help, which takes longer than all it did before. */
 class Chosen extends Error {
-  readonly load: () => Promise<Runner>;
-  readonly args: Arguments;
+  readonly command: ChosenCommand;
 
-  constructor(load: () => Promise<Runner>, args: Arguments) {
+  constructor(command: ChosenCommand) {
     super("a command was chosen");
-    this.load = load;
-    this.args = args;
+    this.command = command;
   }
 }
-
-/** Stands before words that the parser would lose or take for options. */
-const SHIELD = "\u0001";
 
 /** Hides `-`, negative numbers, and what follows `--`, which the parser drops when it fills in positional arguments. */
 function shield(argv: readonly string[]): string[] {

@@ -2,7 +2,7 @@ import { EXIT, type MeshError, toMeshError } from "../core/errors.ts";
 import { VERSION } from "../node/version.ts";
 import { type Context, interruptedExit } from "./context.ts";
 import type { Output } from "./output.ts";
-import { parse } from "./parse.ts";
+import { readPlain } from "./plain.ts";
 
 /** Runs one command line (without node and the script); resolves to its exit status, and never rejects. */
 export async function runCli(argv: readonly string[], context: Context): Promise<number> {
@@ -15,9 +15,9 @@ export async function runCli(argv: readonly string[], context: Context): Promise
       else out.print(VERSION);
       return EXIT.done;
     }
-    const parsed = await parse(argv, out.columns);
-    if (parsed.type === "help") {
-      out.print(parsed.text);
+    const parsed = readPlain(argv) ?? (await (await import("./parse.ts")).parse(argv, out.columns));
+    if ("help" in parsed) {
+      out.print(parsed.help);
       return EXIT.done;
     }
     const run = await parsed.load();

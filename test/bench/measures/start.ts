@@ -17,8 +17,15 @@ export function start(quick: boolean): Measure {
     ...["--listen", "tcp://127.0.0.1:0", "--log-format", "json"],
   ];
   return measure(
-    { name: "start", what: "`receptor node` until it is ready, against a process that imports the same packages", base: "imports alone" },
-    { base: () => [program("imports.mjs")], own: args, until: "ready", quick },
+    { name: "start", what: "`receptor node` until it is ready, against a process that imports its packages", base: "imports alone" },
+    {
+      base: () => [program("imports.mjs")],
+      own: args,
+      // A plain command line is read without yargs.
+      others: { "without yargs": () => [program("imports.mjs"), "without-yargs"] },
+      until: "ready",
+      quick,
+    },
   );
 }
 
@@ -38,6 +45,7 @@ interface Names {
 interface Commands {
   readonly base: (folder: string) => readonly string[];
   readonly own: (folder: string) => readonly string[];
+  readonly others?: Readonly<Record<string, () => readonly string[]>>;
   /** In the output: done. */
   readonly until: string;
   readonly quick: boolean;
@@ -59,7 +67,10 @@ function measure({ name, what, base }: Names, commands: Commands): Measure {
     units: { time: "ms" },
     goals: [{ contender: "receptor", value: "time", to: base, most: 1.3 }],
     expected: { messages: times, bytes: 0 },
-    contenders: (stage) => Promise.resolve([contender(stage, base, commands.base), contender(stage, "receptor", commands.own)]),
+    contenders: (stage) => {
+      const all = { [base]: commands.base, receptor: commands.own, ...commands.others };
+      return Promise.resolve(Object.entries(all).map(([who, command]) => contender(stage, who, command)));
+    },
   };
 }
 

@@ -1,6 +1,5 @@
-// The packages that `receptor node` without a configuration file, plugins or WebSockets has loaded when it is ready, and nothing else.
-await Promise.all(
-  ["level", "msgpackr", "pino", "uuid", "yargs"].map((name) => import(name)),
-);
+// The packages that `receptor node` is made of, where it has no configuration file, plugins or WebSockets, and nothing else.
+const packages = ["level", "msgpackr", "pino", "uuid", ...(process.argv[2] === "without-yargs" ? [] : ["yargs"])];
+await Promise.all(packages.map((name) => import(name)));
 process.stdout.write("ready\n");
 process.exit(0);
