@@ -296,33 +296,37 @@ export class ParkQueue {
       this.#events.onTrouble(error);
     };
     // What was taken out of the middle a moment ago may still be on the disk, and what could not be read at the start is.
-    this.#port.records.scan({ from: keyOf(first), to: `${keyOf(last)}~`, limit: Infinity }, (error, entries) => {
-      queue.reading = false;
-      if (error !== undefined) return failed(error);
-      if (!this.#mayLeave(queue)) {
-        for (const page of group) this.#stay(page);
-        return;
-      }
-      const found = new Map(entries.map((entry) => [entry.key, entry.value]));
-      const operations = group.flatMap(deletesOf);
-      const known = group.map(({ taken }) => taken.length);
-      queue.leaving++;
-      this.#port.records.write(operations, (kept) => {
-        queue.leaving--;
-        if (kept !== undefined) return failed(kept);
-        this.#disk.deletions.supersede(operations);
-        // What was taken out meanwhile has left its name behind.
-        const late = group.flatMap((page, i) => page.taken.slice(known[i]).map((place) => goneName(keyOf(page), place)));
-        if (late.length > 0) this.#disk.deletions.delete(late);
-        const lost = (messages: number): void => this.#disk.events.onLost("parked", messages, "unreadable when there was a way onward");
-        for (const page of group) {
-          releasePage(this.#index, page, found.get(keyOf(page)), clock(), release, lost);
-          this.#stay(page);
+    const found = new Map<string, Uint8Array>();
+    this.#port.records.scan(
+      { from: keyOf(first), to: `${keyOf(last)}~` },
+      (records) => records.forEach(({ key, value }) => found.set(key, value)),
+      (error) => {
+        queue.reading = false;
+        if (error !== undefined) return failed(error);
+        if (!this.#mayLeave(queue)) {
+          for (const page of group) this.#stay(page);
+          return;
         }
+        const operations = group.flatMap(deletesOf);
+        const known = group.map(({ taken }) => taken.length);
+        queue.leaving++;
+        this.#port.records.write(operations, (kept) => {
+          queue.leaving--;
+          if (kept !== undefined) return failed(kept);
+          this.#disk.deletions.supersede(operations);
+          // What was taken out meanwhile has left its name behind.
+          const late = group.flatMap((page, i) => page.taken.slice(known[i]).map((place) => goneName(keyOf(page), place)));
+          if (late.length > 0) this.#disk.deletions.delete(late);
+          const lost = (messages: number): void => this.#disk.events.onLost("parked", messages, "unreadable when there was a way onward");
+          for (const page of group) {
+            releasePage(this.#index, page, found.get(keyOf(page)), clock(), release, lost);
+            this.#stay(page);
+          }
+          this.#drain(queue, release, clock);
+        });
         this.#drain(queue, release, clock);
-      });
-      this.#drain(queue, release, clock);
-    });
+      },
+    );
   }
 
   #mayLeave({ destination: { high, low } }: Queue): boolean {

@@ -15,10 +15,17 @@ export interface Records {
   /** Copies what it is given before it returns. */
   write(operations: readonly RecordOperation[], done: (error: MeshError | undefined) => void): void;
   get(key: string, done: (error: MeshError | undefined, value: Uint8Array | undefined) => void): void;
+  /** Some at a time, in the order of their keys. */
   scan(
-    range: { readonly from: string; readonly to: string; readonly limit: number },
-    done: (error: MeshError | undefined, entries: readonly { readonly key: string; readonly value: Uint8Array }[]) => void,
+    range: { readonly from: string; readonly to: string },
+    take: (found: readonly FoundRecord[]) => void,
+    done: (error: MeshError | undefined) => void,
   ): void;
+}
+
+export interface FoundRecord {
+  readonly key: string;
+  readonly value: Uint8Array;
 }
 
 export type RecordOperation =

@@ -1,11 +1,8 @@
 import type { MeshError } from "../core/errors.ts";
 import { FRAME, OFFSET, ROUTED_HEADER, word } from "../wire/frame.ts";
 import type { Deletions } from "./deletions.ts";
-import type { DeliveryPort, DiskEvents, RecordKind } from "./ports.ts";
+import type { DeliveryPort, DiskEvents, FoundRecord, RecordKind } from "./ports.ts";
 import type { StoreClock } from "./store-clock.ts";
-
-/** Records read together: they are in memory meanwhile. */
-const PAGE = 256;
 
 /** Where delivery keeps its records, and who hears what the disk did to them. */
 export interface Disk {
@@ -31,22 +28,19 @@ export function restoreRecords(
 ): void {
   const unreadable: string[] = [];
   const reasons = new Map<string, number>();
-  const page = (from: string): void => {
-    disk.port.records.scan({ from, to: `${prefix}~`, limit: PAGE }, (error, entries) => {
-      for (const { key, value } of entries) {
-        const name = key.slice(prefix.length);
-        const why = read(name, value);
-        if (why === undefined) continue;
-        unreadable.push(name);
-        reasons.set(why, (reasons.get(why) ?? 0) + 1);
-      }
-      const last = entries.at(-1);
-      if (error === undefined && last !== undefined) return page(`${last.key}!`);
-      for (const [why, count] of reasons) disk.events.onLost(kind, count, why);
-      done(error, unreadable);
-    });
+  const take = (found: readonly FoundRecord[]): void => {
+    for (const { key, value } of found) {
+      const name = key.slice(prefix.length);
+      const why = read(name, value);
+      if (why === undefined) continue;
+      unreadable.push(name);
+      reasons.set(why, (reasons.get(why) ?? 0) + 1);
+    }
   };
-  page(prefix);
+  disk.port.records.scan({ from: prefix, to: `${prefix}~` }, take, (error) => {
+    for (const [why, count] of reasons) disk.events.onLost(kind, count, why);
+    done(error, unreadable);
+  });
 }
 
 /** Why what begins at `at` and goes on to the end of `value` is no whole message, if it is none. */

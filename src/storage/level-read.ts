@@ -7,12 +7,6 @@ import { unseal } from "./record.ts";
 const PAGE = 1000;
 const PAGE_BYTES = 256 * 1024;
 
-export interface ReadEntries {
-  readonly entries: readonly Entry[];
-  /** Records, or whole blocks of them, that could not be read. */
-  readonly corrupt: number;
-}
-
 export interface ReadValue {
   readonly value: Uint8Array | undefined;
   readonly corrupt: number;
@@ -32,9 +26,11 @@ export async function readValue(database: Database, key: string): Promise<ReadVa
   return { value, corrupt: value === undefined ? 1 : 0 };
 }
 
-/** At most `limit` good entries in key order: what is damaged does not use up the limit. Rejects as the database does. */
-export async function readRange(database: Database, range: ScanRange): Promise<ReadEntries> {
-  const entries: Entry[] = [];
+/**
+ * Hands `take` the good entries of the range in key order, some at a time, while LevelDB reads on; resolves to how many records, or whole blocks of them, could
+ * not be read. Rejects as the database and `take` do.
+ */
+export async function readRange(database: Database, range: ScanRange, take: (entries: readonly Entry[]) => void): Promise<number> {
   let corrupt = 0;
   let last: string | undefined;
   // LevelDB passes over a block that it cannot read, and says so only at the end of the range, in place of the last entries: from
@@ -43,21 +39,29 @@ export async function readRange(database: Database, range: ScanRange): Promise<R
   for (;;) {
     const bounds = last === undefined ? { gte: range.from, lt: range.to } : { gt: last, lt: range.to };
     const iterator = database.iterator({ ...bounds, highWaterMarkBytes: PAGE_BYTES });
+    const read = (): Promise<[string, Uint8Array][]> => {
+      const page = iterator.nextv(careful ? 1 : PAGE);
+      // It may fail while what came before is taken.
+      page.catch(() => undefined);
+      return page;
+    };
     try {
-      while (entries.length < range.limit) {
-        const page = await iterator.nextv(careful ? 1 : Math.min(PAGE, range.limit - entries.length));
-        if (page.length === 0) return { entries, corrupt };
+      for (let page = await read(); page.length > 0; ) {
+        const next = read();
+        const entries: Entry[] = [];
         for (const [key, record] of page) {
           const value = unseal(key, record);
           if (value === undefined) corrupt++;
           else entries.push({ key, value });
           last = key;
         }
+        take(entries);
+        page = await next;
       }
-      return { entries, corrupt };
+      return corrupt;
     } catch (error) {
       if (faultOf(error) !== "damaged") throw error;
-      if (careful) return { entries, corrupt };
+      if (careful) return corrupt;
       careful = true;
       corrupt++;
     } finally {

@@ -144,11 +144,16 @@ export class LevelStore implements Store {
     );
   }
 
-  scan(range: ScanRange, done: (error: MeshError | undefined, entries: readonly Entry[]) => void): void {
+  scan(range: ScanRange, take: (entries: readonly Entry[]) => void, done: (error: MeshError | undefined) => void): void {
+    const handOver = (entries: readonly Entry[]): void => {
+      // Who closes does not wait for all that is there.
+      if (this.#closing !== undefined) throw storeClosed();
+      callBack(() => take(entries));
+    };
     this.#read(
-      (database) => readRange(database, range),
-      ({ entries }) => done(undefined, entries),
-      (error) => done(error, []),
+      async (database) => ({ corrupt: await readRange(database, range, handOver) }),
+      () => done(undefined),
+      done,
     );
   }
 

@@ -42,7 +42,7 @@ export class MemoryStore implements Store {
 
   /** How many records on the imagined disk have a key that begins so. */
   count(prefix: string): number {
-    return this.#synced.range(prefix, `${prefix}\uffff`, Infinity).length;
+    return this.#synced.range(prefix, `${prefix}\uffff`).length;
   }
 
   /** From now on writes that are not on the disk yet fail with `code`; undefined: they succeed again. */
@@ -82,11 +82,12 @@ export class MemoryStore implements Store {
     });
   }
 
-  scan(range: ScanRange, done: (error: MeshError | undefined, entries: readonly Entry[]) => void): void {
+  scan({ from, to }: ScanRange, take: (entries: readonly Entry[]) => void, done: (error: MeshError | undefined) => void): void {
     const closed = this.#closed;
     this.#later(() => {
-      if (closed) done(storeClosed(), []);
-      else done(undefined, this.#synced.range(range.from, range.to, range.limit));
+      if (closed) return done(storeClosed());
+      take(this.#synced.range(from, to));
+      done(undefined);
     });
   }
 

@@ -11,6 +11,13 @@ export function get(store: Store, key: string): Promise<Uint8Array | undefined> 
 }
 
 /** `store.scan` as a promise. */
-export function scan(store: Store, range: ScanRange): Promise<readonly Entry[]> {
-  return new Promise((resolve, reject) => store.scan(range, (error, entries) => (error === undefined ? resolve(entries) : reject(error))));
+export function scan(store: Store, range: ScanRange, take: (entries: readonly Entry[]) => void): Promise<void> {
+  return new Promise((resolve, reject) => store.scan(range, take, (error) => (error === undefined ? resolve() : reject(error))));
+}
+
+/** All that a scan finds. */
+export async function entriesOf(store: Store, range: ScanRange): Promise<readonly Entry[]> {
+  const found: Entry[] = [];
+  await scan(store, range, (entries) => void found.push(...entries));
+  return found;
 }

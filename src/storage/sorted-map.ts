@@ -30,10 +30,10 @@ export class SortedMap<V> {
     if (this.#values.delete(key)) this.#keys.splice(this.#firstFrom(key), 1);
   }
 
-  /** The pairs from `from` on, before `to`, at most `limit`. */
-  range(from: string, to: string, limit: number): Pair<V>[] {
+  /** The pairs from `from` on, before `to`. */
+  range(from: string, to: string): Pair<V>[] {
     const found: Pair<V>[] = [];
-    for (let at = this.#firstFrom(from); at < this.#keys.length && found.length < limit; at++) {
+    for (let at = this.#firstFrom(from); at < this.#keys.length; at++) {
       const key = this.#keys[at];
       if (key === undefined || key >= to) break;
       const value = this.#values.get(key);

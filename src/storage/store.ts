@@ -15,7 +15,6 @@ export interface ScanRange {
   readonly from: string;
   /** The key to stop before. */
   readonly to: string;
-  readonly limit: number;
 }
 
 export interface StoreStats {
@@ -39,8 +38,11 @@ export interface Store {
    */
   write(operations: readonly WriteOperation[], done: (error: MeshError | undefined) => void): void;
   get(key: string, done: (error: MeshError | undefined, value: Uint8Array | undefined) => void): void;
-  /** Entries in key order, at most `limit`; records with a wrong checksum are counted and left out. */
-  scan(range: ScanRange, done: (error: MeshError | undefined, entries: readonly Entry[]) => void): void;
+  /**
+   * Hands `take` the entries of the range in key order, some at a time; then `done` runs, with an error where not all could be. Records with a
+   * wrong checksum are counted and left out. Errors: STORE_FULL, STORE_CORRUPT, CLOSED.
+   */
+  scan(range: ScanRange, take: (entries: readonly Entry[]) => void, done: (error: MeshError | undefined) => void): void;
   /** Waits for what is queued, then closes. Closing twice is harmless. */
   close(): Promise<void>;
 }

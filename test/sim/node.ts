@@ -342,7 +342,7 @@ export class SimNode {
     return {
       stats: store.stats,
       get: (key, done) => store.get(key, done),
-      scan: (range, done) => store.scan(range, done),
+      scan: (range, take, done) => store.scan(range, take, done),
       close: () => store.close(),
       write: (operations, done) => {
         if (operations[0]?.key !== CLOCK_KEY) return store.write(operations, done);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { openLevelStore } from "../../../src/storage/level-store.ts";
+import { entriesOf } from "../../../src/storage/promised.ts";
 import { COMMAND, freePort, until } from "../../support/mesh.ts";
 import { seeded } from "../../sim/random.ts";
 import { readLedger, readRuns } from "./ledger.ts";
@@ -118,11 +119,7 @@ async function outbox(folder: string): Promise<readonly string[]> {
   const store = await openLevelStore(copy);
   try {
     const prefix = "outbox/";
-    return await new Promise((resolve, reject) => {
-      store.scan({ from: prefix, to: `${prefix}~`, limit: 1_000_000 }, (error, entries) =>
-        error === undefined ? resolve(entries.map(({ key }) => key.slice(prefix.length))) : reject(error),
-      );
-    });
+    return (await entriesOf(store, { from: prefix, to: `${prefix}~` })).map(({ key }) => key.slice(prefix.length));
   } finally {
     await store.close();
     rmSync(copy, { recursive: true });

@@ -123,7 +123,8 @@ function written(situation: Situation): DiskRecord {
   net.run(50);
   const found: DiskRecord[] = [];
   const { store } = net.node(situation.at);
-  store.scan({ from: situation.prefix, to: `${situation.prefix}~`, limit: 10 }, (_error, entries) => found.push(...entries));
+  const take = (entries: readonly DiskRecord[]): void => void found.push(...entries);
+  store.scan({ from: situation.prefix, to: `${situation.prefix}~` }, take, () => undefined);
   net.run(5);
   const [record] = found;
   if (record === undefined || found.length > 1) throw new RangeError(`${found.length} records where there is one`);

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { Level } from "level";
 import { describe, expect, test } from "vitest";
 import { type LevelStore, openLevelStore } from "../../../src/storage/level-store.ts";
+import { entriesOf } from "../../../src/storage/promised.ts";
 import { copyOf, files, fill, original, sequences, withFolder } from "./support.ts";
 
 const now = (): number => Date.UTC(2030, 0, 2, 3, 4, 5);
@@ -171,11 +172,7 @@ describe("LevelStore after damage to its tables", () => {
         await store.close();
         for (const table of await files(dir, /\.ldb$/)) await flip(table, 100, 2);
         const again = await openLevelStore(dir);
-        const keys = await new Promise<string[]>((resolve, reject) => {
-          again.scan({ from: "", to: "~", limit: 10_000 }, (error, entries) =>
-            error === undefined ? resolve(entries.map((entry) => entry.key)) : reject(error),
-          );
-        });
+        const keys = (await entriesOf(again, { from: "", to: "~" })).map(({ key }) => key);
         expect(keys.length).toBeLessThan(4_000);
         expect(keys.length).toBeGreaterThan(3_900);
         expect(keys.at(-1)).toBe("k03999");

@@ -6,7 +6,7 @@ import type { MeshError } from "../../../src/core/errors.ts";
 import { storeCompliance } from "../../../src/storage/compliance.ts";
 import { describeHolder, removeHolder, writeHolder } from "../../../src/storage/holder.ts";
 import { openLevelStore } from "../../../src/storage/level-store.ts";
-import { get, write } from "../../../src/storage/promised.ts";
+import { get, scan, write } from "../../../src/storage/promised.ts";
 import { nodeId } from "../../../src/core/ids.ts";
 import { withFolder } from "./support.ts";
 
@@ -42,6 +42,61 @@ test("LevelStore shares one batch between the writes that wait", () =>
     expect(store.stats.batches).toBeLessThanOrEqual(2);
     await store.close();
   }));
+
+describe("LevelStore.scan of more than fits into one reading", () => {
+  const COUNT = 200;
+  const fill = async (dir: string) => {
+    const store = await openLevelStore(dir);
+    const value = new Uint8Array(16_384);
+    await write(
+      store,
+      Array.from({ length: COUNT }, (_, i) => ({ type: "put", key: `k${String(i).padStart(3, "0")}`, value })),
+    );
+    return store;
+  };
+
+  test("hands it over in parts, in order", () =>
+    withFolder(async (dir) => {
+      const store = await fill(dir);
+      const parts: string[][] = [];
+      await scan(store, { from: "k", to: "l" }, (entries) => void parts.push(entries.map(({ key }) => key)));
+      expect(parts.flat()).toEqual(Array.from({ length: COUNT }, (_, i) => `k${String(i).padStart(3, "0")}`));
+      expect(Math.max(...parts.map((part) => part.length))).toBeLessThan(40);
+      await store.close();
+    }));
+
+  test("ends with CLOSED where the store is closed meanwhile, and holds the closing up no longer", () =>
+    withFolder(async (dir) => {
+      const store = await fill(dir);
+      let [seen, closing] = [0, Promise.resolve()];
+      const scanned = scan(store, { from: "k", to: "l" }, (entries) => {
+        seen += entries.length;
+        closing = store.close();
+      });
+      await expect(scanned).rejects.toMatchObject({ code: "CLOSED" });
+      await closing;
+      expect(seen).toBeGreaterThan(0);
+      expect(seen).toBeLessThan(COUNT);
+    }));
+
+  test("goes on where who takes them throws, which surfaces", () =>
+    withFolder(async (dir) => {
+      const store = await fill(dir);
+      const surfaced: unknown[] = [];
+      const listeners = process.listeners("uncaughtException");
+      process.removeAllListeners("uncaughtException");
+      process.once("uncaughtException", (error) => void surfaced.push(error));
+      let seen = 0;
+      await scan(store, { from: "k", to: "l" }, (entries) => {
+        seen += entries.length;
+        if (seen === entries.length) throw new Error("of whoever takes them");
+      });
+      for (const listener of listeners) process.on("uncaughtException", listener);
+      expect(seen).toBe(COUNT);
+      expect(surfaced).toEqual([expect.objectContaining({ message: "of whoever takes them" })]);
+      await store.close();
+    }));
+});
 
 describe("openLevelStore on a folder that is in use", () => {
   test("rejects with DATA_DIR_IN_USE, which says who holds it", () =>

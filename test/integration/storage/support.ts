@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type LevelStore, openLevelStore } from "../../../src/storage/level-store.ts";
-import { scan, write } from "../../../src/storage/promised.ts";
+import { entriesOf, write } from "../../../src/storage/promised.ts";
 
 /** Runs `body` with a folder for a store, in a data folder of its own; both are removed afterwards. */
 export async function withFolder(body: (dir: string, root: string) => Promise<void>): Promise<void> {
@@ -40,7 +40,7 @@ export async function fill(store: LevelStore, from: number, to: number, size?: n
 
 /** The numbers of the records in the store; throws where one has bytes that were never written. */
 export async function sequences(store: LevelStore, size?: number): Promise<number[]> {
-  const entries = await scan(store, { from: "", to: "~", limit: 1_000_000 });
+  const entries = await entriesOf(store, { from: "", to: "~" });
   return entries.map((entry) => {
     const seq = Number(entry.key.slice(1));
     if (entry.key !== key(seq) || Buffer.compare(entry.value, payload(seq, size)) !== 0)

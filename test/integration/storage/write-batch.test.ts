@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { openLevelStore } from "../../../src/storage/level-store.ts";
+import { entriesOf } from "../../../src/storage/promised.ts";
 import type { Entry, Store } from "../../../src/storage/store.ts";
 
 const PAGE = 16_000;
@@ -17,9 +18,7 @@ function write(store: Store, values: readonly (readonly [string, Uint8Array | un
 }
 
 function all(store: Store): Promise<readonly Entry[]> {
-  return new Promise((resolve, reject) => {
-    store.scan({ from: "", to: "~", limit: 10_000 }, (error, entries) => (error === undefined ? resolve(entries) : reject(error)));
-  });
+  return entriesOf(store, { from: "", to: "~" });
 }
 
 it("what is large and what is small is written alike, again and again in the same memory, each with what it was given", async () => {

@@ -5,6 +5,7 @@ import type { DeliveryPort } from "../../../src/delivery/ports.ts";
 import { StoreClock } from "../../../src/delivery/store-clock.ts";
 import type { Disk } from "../../../src/delivery/stored-records.ts";
 import { MemoryStore } from "../../../src/storage/memory-store.ts";
+import type { Entry } from "../../../src/storage/store.ts";
 import { FRAME, OFFSET, writeRoutedHeader } from "../../../src/wire/frame.ts";
 import { encodeMetadata, layMessage } from "../../../src/wire/message.ts";
 import { writeMessageId } from "../../../src/wire/message-id.ts";
@@ -77,8 +78,9 @@ export class BenchDisk {
   }
 
   keys(): string[] {
-    let keys: string[] = [];
-    this.store.scan({ from: "", to: "~", limit: 10_000 }, (_error, entries) => (keys = entries.map(({ key }) => key)));
+    const keys: string[] = [];
+    const take = (entries: readonly Entry[]): void => void keys.push(...entries.map(({ key }) => key));
+    this.store.scan({ from: "", to: "~" }, take, () => undefined);
     this.run();
     return keys;
   }

@@ -300,7 +300,7 @@ export class Peer {
         records: {
           write: (operations, done) => this.store.write(operations, done),
           get: (key, done) => this.store.get(key, done),
-          scan: (range, done) => this.store.scan(range, done),
+          scan: (range, take, done) => this.store.scan(range, take, done),
         },
         wallClock: () => 1_700_000_000_000 + net.clock.now + this.wallOffset,
         markDirty: () => this.#soon(),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FRAME } from "../../../src/wire/frame.ts";
 import { Net, type Peer } from "./harness.ts";
+import type { Entry } from "../../../src/storage/store.ts";
 
 /** a - x - b, and no way from x to b. */
 function line(): Net {
@@ -11,8 +12,9 @@ function line(): Net {
 }
 
 function keysOf(net: Net, node: Peer, prefix: string): string[] {
-  let keys: string[] = [];
-  node.store.scan({ from: prefix, to: `${prefix}~`, limit: 100 }, (_error, entries) => (keys = entries.map(({ key }) => key)));
+  const keys: string[] = [];
+  const take = (entries: readonly Entry[]): void => void keys.push(...entries.map(({ key }) => key));
+  node.store.scan({ from: prefix, to: `${prefix}~` }, take, () => undefined);
   net.run(10);
   return keys;
 }

@@ -6,6 +6,7 @@ import { ParkQueue, type ParkLimits } from "../../../src/delivery/park-queue.ts"
 import type { Parked } from "../../../src/delivery/parked.ts";
 import type { DeliveryPort } from "../../../src/delivery/ports.ts";
 import { MemoryStore } from "../../../src/storage/memory-store.ts";
+import type { Entry } from "../../../src/storage/store.ts";
 import { FRAME, OFFSET, writeRoutedHeader } from "../../../src/wire/frame.ts";
 import { VirtualClock } from "../../sim/clock.ts";
 
@@ -70,8 +71,9 @@ export class Bench {
   }
 
   keys(): readonly string[] {
-    let keys: readonly string[] = [];
-    this.store.scan({ from: "park/", to: "park/~", limit: Infinity }, (_error, entries) => (keys = entries.map(({ key }) => key)));
+    const keys: string[] = [];
+    const take = (entries: readonly Entry[]): void => void keys.push(...entries.map(({ key }) => key));
+    this.store.scan({ from: "park/", to: "park/~" }, take, () => undefined);
     this.run();
     return keys;
   }
@@ -115,7 +117,7 @@ export class Bench {
           void this.clock.after(this.writeDelay, () => this.store.write(copies, done));
         },
         get: (key, done) => this.store.get(key, done),
-        scan: (range, done) => this.store.scan(range, done),
+        scan: (range, take, done) => this.store.scan(range, take, done),
       },
       wallClock: () => this.wall,
       markDirty: () => undefined,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { storeCompliance } from "../../../src/storage/compliance.ts";
 import { MemoryStore } from "../../../src/storage/memory-store.ts";
-import { get, scan, write } from "../../../src/storage/promised.ts";
+import { entriesOf, get, write } from "../../../src/storage/promised.ts";
 import type { WriteOperation } from "../../../src/storage/store.ts";
 
 const put = (key: string, byte = 1): WriteOperation => ({ type: "put", key, value: Uint8Array.of(byte) });
@@ -24,7 +24,7 @@ const keysAfterCrash = async (random: number): Promise<string[]> => {
   for (const key of ["p1", "p2", "p3"]) store.write([put(key), put(`${key}-twin`)], () => expect.unreachable());
   const next = store.crash(() => random);
   run();
-  const found = scan(next, { from: "", to: "~", limit: 100 });
+  const found = entriesOf(next, { from: "", to: "~" });
   run();
   return (await found).map((entry) => entry.key);
 };
@@ -84,7 +84,7 @@ test("MemoryStore scans a small range of 100,000 entries without looking at the 
     Array.from({ length: 100_000 }, (_, i) => put(String(i).padStart(6, "0"))),
   );
   const started = performance.now();
-  for (let i = 0; i < 1_000; i++) await scan(store, { from: "050000", to: "050010", limit: 10 });
+  for (let i = 0; i < 1_000; i++) await entriesOf(store, { from: "050000", to: "050010" });
   // A sort of 100,000 keys takes over 10 ms; a thousand of them could not be done in this time.
   expect(performance.now() - started).toBeLessThan(2_000);
 });

@@ -5,7 +5,7 @@ import { SortedMap } from "../../../src/storage/sorted-map.ts";
 test("SortedMap.range agrees with a sorted plain map after any sets and deletes", () => {
   const key = fc.string({ unit: fc.constantFrom("a", "b", "c"), maxLength: 3 });
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.boolean(), key, fc.integer())), key, key, fc.nat(10), (changes, from, to, limit) => {
+    fc.property(fc.array(fc.tuple(fc.boolean(), key, fc.integer())), key, key, (changes, from, to) => {
       const map = new SortedMap<number>();
       const model = new Map<string, number>();
       for (const [put, name, value] of changes) {
@@ -17,13 +17,10 @@ test("SortedMap.range agrees with a sorted plain map after any sets and deletes"
           model.delete(name);
         }
       }
-      const expected = [...model]
-        .filter(([name]) => name >= from && name < to)
-        .toSorted(([a], [b]) => (a < b ? -1 : 1))
-        .slice(0, limit);
-      expect(map.range(from, to, limit).map((pair) => [pair.key, pair.value])).toEqual(expected);
+      const expected = [...model].filter(([name]) => name >= from && name < to).toSorted(([a], [b]) => (a < b ? -1 : 1));
+      expect(map.range(from, to).map((pair) => [pair.key, pair.value])).toEqual(expected);
       expect(map.size).toBe(model.size);
-      expect(map.clone().range("", "~", 100)).toEqual(map.range("", "~", 100));
+      expect(map.clone().range("", "~")).toEqual(map.range("", "~"));
     }),
   );
 });
