@@ -15,7 +15,21 @@ const rooms = {
   telemetry: ["core"],
   // For the ports that it implements.
   identity: ["core", "sealing"],
-  node: ["core", "wire", "link", "routing", "delivery", "sealing", "work", "transports", "storage", "plugin", "config", "telemetry", "identity"],
+  node: [
+    "core",
+    "wire",
+    "link",
+    "routing",
+    "delivery",
+    "sealing",
+    "work",
+    "transports",
+    "storage",
+    "plugin",
+    "config",
+    "telemetry",
+    "identity",
+  ],
   // core is how a command names errors and exit statuses; everything else reaches it through node.
   cli: ["core", "node", "config"],
 };
@@ -25,6 +39,15 @@ const doors = {
   testing: Object.keys(rooms).filter((room) => room !== "cli"),
 };
 const pure = ["core", "wire", "link", "routing", "delivery", "sealing", "work"];
+
+/** Within delivery: the two ends know nothing of each other. */
+const parts = {
+  streams: [],
+  records: [],
+  parking: ["records"],
+  origin: ["parking", "records", "streams"],
+  destination: ["records", "streams"],
+};
 
 /** Packages that only one room may know, so that replacing one touches one room. */
 const packages = {
@@ -55,6 +78,13 @@ module.exports = {
       severity: "error",
       from: { path: `^src/${room}/` },
       to: { path: `^src/(?!${anyOf([room, ...allowed])}/)` },
+    })),
+    ...Object.entries(parts).map(([part, allowed]) => ({
+      name: `delivery-${part}`,
+      comment: `delivery/${part} imports ${allowed.length === 0 ? "no other part" : `only ${allowed.join(", ")}`} of the room`,
+      severity: "error",
+      from: { path: `^src/delivery/${part}/` },
+      to: { path: `^src/delivery/(?!${anyOf([part, ...allowed])}/).+/` },
     })),
     ...Object.entries(doors).map(([door, allowed]) => ({
       name: `door-${door}`,

@@ -6,19 +6,19 @@ import { decodeAcknowledgements, readOffset } from "../wire/acknowledgement.ts";
 import { FLAG, FRAME, OFFSET, ROUTED_HEADER, readRoutedHeader, word } from "../wire/frame.ts";
 import { readMessageId } from "../wire/message-id.ts";
 import { decodeError, decodeNotice, decodeReceipt } from "../wire/outcome.ts";
-import { AckQueue } from "./ack-queue.ts";
-import { Deletions } from "./deletions.ts";
-import { Destination } from "./destination.ts";
+import { AckQueue } from "./streams/ack-queue.ts";
+import { Deletions } from "./records/deletions.ts";
+import { Destination } from "./destination/destination.ts";
 import { Echo, type EchoFacts, type EchoReply } from "./echo.ts";
 import { CHUNK_AT, Frames } from "./frames.ts";
 import { MessageIds, type RandomBytes } from "./message-ids.ts";
-import { Origin } from "./origin.ts";
-import { Outbox } from "./outbox.ts";
-import { ParkQueue, type ParkLimits } from "./park-queue.ts";
-import type { Parked } from "./parked.ts";
+import { Origin } from "./origin/origin.ts";
+import { Outbox } from "./origin/outbox.ts";
+import { ParkQueue, type ParkLimits } from "./parking/park-queue.ts";
+import type { Parked } from "./parking/parked.ts";
 import type { DeliveryPort, DestinationEvents, DiskEvents, Lateness, OriginEvents, ParkEvents } from "./ports.ts";
 import { Relay, sourceOf } from "./relay.ts";
-import { StoreClock } from "./store-clock.ts";
+import { StoreClock } from "./records/store-clock.ts";
 
 export interface DeliveryOptions {
   readonly self: NodeId;

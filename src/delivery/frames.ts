@@ -3,7 +3,7 @@ import type { NodeHash } from "../core/node-hash.ts";
 import { writeOffset } from "../wire/acknowledgement.ts";
 import { FLAG, FRAME, type FrameKind, OFFSET, ROUTED_HEADER, writeRoutedHeader } from "../wire/frame.ts";
 import { writeMessageId } from "../wire/message-id.ts";
-import type { Chunk } from "./stream-sender.ts";
+import type { Chunk } from "./streams/stream-sender.ts";
 import type { DeliveryPort } from "./ports.ts";
 
 export interface Address {

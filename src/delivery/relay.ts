@@ -9,8 +9,8 @@ import { hashNodeId, isSameHash, type NodeHash, NodeHashMap } from "../core/node
 import { ROUTED_HEADER } from "../wire/frame.ts";
 import type { Echo } from "./echo.ts";
 import type { Frames } from "./frames.ts";
-import type { Added, ParkQueue } from "./park-queue.ts";
-import type { Parked } from "./parked.ts";
+import type { Added, ParkQueue } from "./parking/park-queue.ts";
+import type { Parked } from "./parking/parked.ts";
 import type { DeliveryPort } from "./ports.ts";
 
 /** Why frames went no further here, counted. */

@@ -17,7 +17,7 @@ import { decodeAcknowledgements, encodeAcknowledgements } from "../../src/wire/a
 import { decodeAdvertisement, decodeEnvelope, encodeAdvertisement } from "../../src/wire/advertisement.ts";
 import { decodeDenied, encodeDenied } from "../../src/wire/denied.ts";
 import { BatchWriter, encodeDigest, encodePull, readBatch, readDigest, readPull } from "../../src/wire/digest.ts";
-import { ageOf, PageWriter, readPage } from "../../src/delivery/park-page.ts";
+import { ageOf, PageWriter, readPage } from "../../src/delivery/parking/park-page.ts";
 import { decodeGoodbye, decodeHello, decodeKeepalive, encodeHello, encodeKeepalive } from "../../src/wire/greeting.ts";
 import { encodeMetadata, layMessage, readMessage } from "../../src/wire/message.ts";
 import { decodeError, decodeNotice, decodeReceipt, encodeError, encodeNotice, encodeReceipt } from "../../src/wire/outcome.ts";

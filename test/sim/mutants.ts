@@ -102,7 +102,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "what is unanswered is sent again",
     edits: [
       {
-        file: "src/delivery/origin.ts",
+        file: "src/delivery/origin/origin.ts",
         find: "      return this.#askKeeper(now, conversation, parkedAt);\n    this.#out.dispatch(now, conversation);",
         put: "      return this.#askKeeper(now, conversation, parkedAt);\n    if (conversation.copies === 0) this.#out.dispatch(now, conversation);",
       },
@@ -113,7 +113,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "what is unanswered is sent again by a timer, also where no route has changed",
     edits: [
       {
-        file: "src/delivery/dispatch.ts",
+        file: "src/delivery/origin/dispatch.ts",
         find: "this.#timers.set(conversation, Math.min(now + conversation.wait, Math.max(now, conversation.expiresAt + GRACE)));",
         put: "this.#timers.set(conversation, Math.max(now, conversation.expiresAt + GRACE));",
       },
@@ -124,17 +124,17 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a message that was here runs no second time",
     edits: [
       {
-        file: "src/delivery/destination.ts",
+        file: "src/delivery/destination/destination.ts",
         find: "    if (known !== undefined) return this.#again(known);",
         put: "",
       },
       {
-        file: "src/delivery/destination.ts",
+        file: "src/delivery/destination/destination.ts",
         find: "if (this.#seen.has(id, peer) || this.#journal.has(id)) {",
         put: "if (Number.isNaN(now)) {",
       },
       {
-        file: "src/delivery/destination.ts",
+        file: "src/delivery/destination/destination.ts",
         find: "if (!this.#seen.add(id, body.floor, now + header.ttl, peer)) {",
         put: "if (Number.isNaN(now)) {",
       },
@@ -145,7 +145,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a durable message is on disk before it is offered and answered",
     edits: [
       {
-        file: "src/delivery/journal.ts",
+        file: "src/delivery/destination/journal.ts",
         find: 'this.#disk.port.records.write([{ type: "put", key: PREFIX + id, value }], done);',
         put: 'this.#disk.port.records.write([{ type: "put", key: PREFIX + id, value }], () => undefined);\n    done(undefined);',
       },
@@ -156,7 +156,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "what a durable message is bound to is on disk before a copy leaves",
     edits: [
       {
-        file: "src/delivery/outbox.ts",
+        file: "src/delivery/origin/outbox.ts",
         find: 'this.#disk.port.records.write([{ type: "put", key: PREFIX + id, value }], done);',
         put: "done(undefined);",
       },
@@ -165,14 +165,16 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a copy runs only in the life, or the store, that it is bound to",
-    edits: [{ file: "src/delivery/destination.ts", find: "if (header.auxiliary !== life &&", put: "if (Number.isNaN(life) &&" }],
+    edits: [
+      { file: "src/delivery/destination/destination.ts", find: "if (header.auxiliary !== life &&", put: "if (Number.isNaN(life) &&" },
+    ],
     mode: "safety",
   },
   {
     name: "a parked message is off the disk before it is sent on",
     edits: [
       {
-        file: "src/delivery/park-queue.ts",
+        file: "src/delivery/parking/park-queue.ts",
         find: "this.#port.records.write(operations, (kept) => {",
         put: "((_: unknown, after: (kept: MeshError | undefined) => void) => after(undefined))(operations, (kept) => {",
       },
@@ -183,7 +185,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the time to live goes on over a restart",
     edits: [
       {
-        file: "src/delivery/park-restore.ts",
+        file: "src/delivery/parking/park-restore.ts",
         find: "this.#disk.clock.since(ageOf(value), now)",
         put: "0",
       },

@@ -1,6 +1,6 @@
 import type { MessageId } from "../../core/ids.ts";
 import { LIMITS } from "../../core/limits.ts";
-import type { Destination } from "../../delivery/destination.ts";
+import type { Destination } from "../../delivery/destination/destination.ts";
 import type { Content, ResponseSink } from "../../plugin/contract.ts";
 
 /** One record of a response stream takes at most this much payload; larger values travel in pieces. */

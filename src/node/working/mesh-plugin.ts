@@ -6,7 +6,7 @@ import { hashNodeId, type NodeHash } from "../../core/node-hash.ts";
 import type { Context, Input, PluginDefinition } from "../../plugin/definition.ts";
 import type { MeshNode, SendOptions } from "../api.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Parked } from "../../delivery/parked.ts";
+import type { Parked } from "../../delivery/parking/parked.ts";
 
 export interface MeshPluginSources {
   node(): MeshNode;

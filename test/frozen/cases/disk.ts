@@ -1,6 +1,6 @@
 import { concat } from "../../../src/core/bytes.ts";
 import { FRAME, OFFSET } from "../../../src/wire/frame.ts";
-import { StoreClock } from "../../../src/delivery/store-clock.ts";
+import { StoreClock } from "../../../src/delivery/records/store-clock.ts";
 import type { DeliveryPort } from "../../../src/delivery/ports.ts";
 import { beginLife, type Life, saveLife } from "../../../src/node/life.ts";
 import { MemoryStore } from "../../../src/storage/memory-store.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CounterMap } from "../../../src/delivery/counter-map.ts";
+import { CounterMap } from "../../../src/delivery/destination/counter-map.ts";
 
 describe("CounterMap", () => {
   it("knows what a Map knows, whatever comes and goes", () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CounterSet } from "../../../src/delivery/counter-set.ts";
+import { CounterSet } from "../../../src/delivery/destination/counter-set.ts";
 
 describe("CounterSet", () => {
   it("knows what a Set knows from its floor on, whatever comes, and however far the floor is raised", () => {

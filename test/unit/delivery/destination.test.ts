@@ -3,7 +3,7 @@ import { MeshError } from "../../../src/core/errors.ts";
 import { messageId } from "../../../src/core/ids.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
 import { LIMITS, TIMES } from "../../../src/core/limits.ts";
-import { AckQueue, type AckSource } from "../../../src/delivery/ack-queue.ts";
+import { AckQueue, type AckSource } from "../../../src/delivery/streams/ack-queue.ts";
 import { CHUNK_AT, Frames } from "../../../src/delivery/frames.ts";
 import type { DeliveryPort } from "../../../src/delivery/ports.ts";
 import { FRAME } from "../../../src/wire/frame.ts";

@@ -1,9 +1,9 @@
 import { type MessageId, messageId, nodeId } from "../../../src/core/ids.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
-import { Deletions } from "../../../src/delivery/deletions.ts";
+import { Deletions } from "../../../src/delivery/records/deletions.ts";
 import type { DeliveryPort } from "../../../src/delivery/ports.ts";
-import { StoreClock } from "../../../src/delivery/store-clock.ts";
-import type { Disk } from "../../../src/delivery/stored-records.ts";
+import { StoreClock } from "../../../src/delivery/records/store-clock.ts";
+import type { Disk } from "../../../src/delivery/records/stored-records.ts";
 import { MemoryStore } from "../../../src/storage/memory-store.ts";
 import type { Entry } from "../../../src/storage/store.ts";
 import { FRAME, OFFSET, writeRoutedHeader } from "../../../src/wire/frame.ts";

@@ -4,7 +4,7 @@ import { TIMES } from "../../../src/core/limits.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
 import { Delivery } from "../../../src/delivery/delivery.ts";
 import type { EchoReply } from "../../../src/delivery/echo.ts";
-import type { ParkLimits } from "../../../src/delivery/park-queue.ts";
+import type { ParkLimits } from "../../../src/delivery/parking/park-queue.ts";
 import type { WorkRequest } from "../../../src/delivery/ports.ts";
 import { MemoryStore } from "../../../src/storage/memory-store.ts";
 import { readRoutedHeader, type RoutedHeader } from "../../../src/wire/frame.ts";

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Journal, type JournalContent } from "../../../src/delivery/journal.ts";
+import { Journal, type JournalContent } from "../../../src/delivery/destination/journal.ts";
 import { OFFSET, ROUTED_HEADER } from "../../../src/wire/frame.ts";
 import { BenchDisk, idOf, messageOf } from "./disk.ts";
 

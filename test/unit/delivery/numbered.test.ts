@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Numbered } from "../../../src/delivery/numbered.ts";
+import { Numbered } from "../../../src/delivery/parking/numbered.ts";
 
 describe("Numbered", () => {
   it("finds each thing by its number, and gives what is free again to another", () => {

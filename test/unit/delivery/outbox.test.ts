@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { nodeId } from "../../../src/core/ids.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
-import { type Outgoing, Outbox } from "../../../src/delivery/outbox.ts";
+import { type Outgoing, Outbox } from "../../../src/delivery/origin/outbox.ts";
 import { OFFSET } from "../../../src/wire/frame.ts";
 import { BenchDisk, idOf, messageOf } from "./disk.ts";
 

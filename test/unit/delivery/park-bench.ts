@@ -1,9 +1,9 @@
-import { Deletions } from "../../../src/delivery/deletions.ts";
-import { StoreClock } from "../../../src/delivery/store-clock.ts";
+import { Deletions } from "../../../src/delivery/records/deletions.ts";
+import { StoreClock } from "../../../src/delivery/records/store-clock.ts";
 import type { MeshError } from "../../../src/core/errors.ts";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
-import { ParkQueue, type ParkLimits } from "../../../src/delivery/park-queue.ts";
-import type { Parked } from "../../../src/delivery/parked.ts";
+import { ParkQueue, type ParkLimits } from "../../../src/delivery/parking/park-queue.ts";
+import type { Parked } from "../../../src/delivery/parking/parked.ts";
 import type { DeliveryPort } from "../../../src/delivery/ports.ts";
 import { MemoryStore } from "../../../src/storage/memory-store.ts";
 import type { Entry } from "../../../src/storage/store.ts";

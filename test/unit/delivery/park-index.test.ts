@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { hashNodeId } from "../../../src/core/node-hash.ts";
-import { ParkIndex } from "../../../src/delivery/park-index.ts";
+import { ParkIndex } from "../../../src/delivery/parking/park-index.ts";
 import { OFFSET, ROUTED_HEADER } from "../../../src/wire/frame.ts";
 
 it("ParkIndex.freeIfEmpty lets go of the page, its slots, its deadline and its queue", () => {

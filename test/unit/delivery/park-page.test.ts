@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PAGE_BYTES, PageWriters, readPage } from "../../../src/delivery/park-page.ts";
+import { PAGE_BYTES, PageWriters, readPage } from "../../../src/delivery/parking/park-page.ts";
 import { messageOf } from "./disk.ts";
 
 describe("PageWriters", () => {

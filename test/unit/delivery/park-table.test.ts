@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { MARK, NONE, ParkTable } from "../../../src/delivery/park-table.ts";
+import { MARK, NONE, ParkTable } from "../../../src/delivery/parking/park-table.ts";
 import { OFFSET, ROUTED_HEADER } from "../../../src/wire/frame.ts";
 
 function frameOf(n: number): Uint8Array {

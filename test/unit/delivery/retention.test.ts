@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { type MessageId, nodeId } from "../../../src/core/ids.ts";
 import { LIMITS } from "../../../src/core/limits.ts";
-import { RESTS, type Rested } from "../../../src/delivery/archive.ts";
+import { RESTS, type Rested } from "../../../src/delivery/destination/archive.ts";
 import { counterOf, laneOf } from "../../../src/delivery/message-ids.ts";
-import { type Kept, Retention } from "../../../src/delivery/retention.ts";
+import { type Kept, Retention } from "../../../src/delivery/destination/retention.ts";
 
 const ID = (n: number, lane = 0) =>
   `${lane.toString(16).padStart(8, "0")}-0000-8000-8000-0000${n.toString(16).padStart(8, "0")}` as MessageId;

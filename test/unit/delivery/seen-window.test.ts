@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { MessageId } from "../../../src/core/ids.ts";
 import { seeded } from "../../sim/random.ts";
 import { counterOf, type Issued, laneOf, MessageIds } from "../../../src/delivery/message-ids.ts";
-import { SeenWindow } from "../../../src/delivery/seen-window.ts";
+import { SeenWindow } from "../../../src/delivery/destination/seen-window.ts";
 
 let lanes = 0;
 const randomBytes = (count: number): Uint8Array => new Uint8Array(count).fill(++lanes);

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { MessageId } from "../../../src/core/ids.ts";
 import { LIMITS } from "../../../src/core/limits.ts";
-import { StreamReceiver } from "../../../src/delivery/stream-receiver.ts";
+import { StreamReceiver } from "../../../src/delivery/streams/stream-receiver.ts";
 import { CHUNK_AT, Frames } from "../../../src/delivery/frames.ts";
-import { type Chunk, HEAD_ROOM, Nursery, StreamSender } from "../../../src/delivery/stream-sender.ts";
+import { type Chunk, HEAD_ROOM, Nursery, StreamSender } from "../../../src/delivery/streams/stream-sender.ts";
 
 const PATTERN = Buffer.from(Array.from({ length: 2_000_000 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
 const pattern = (length: number, from = 0): Uint8Array => PATTERN.subarray(from, from + length);

@@ -1,4 +1,4 @@
-import { LIMITS } from "../core/limits.ts";
+import { LIMITS } from "../../core/limits.ts";
 
 const ACK_EVERY = LIMITS.credit / 4;
 

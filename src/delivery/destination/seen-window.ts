@@ -1,10 +1,10 @@
-import { Deadlines } from "../core/deadlines.ts";
-import type { MessageId } from "../core/ids.ts";
-import type { Instant, Millis } from "../core/instant.ts";
-import { TIMES } from "../core/limits.ts";
-import { isSameHash, type NodeHash } from "../core/node-hash.ts";
+import { Deadlines } from "../../core/deadlines.ts";
+import type { MessageId } from "../../core/ids.ts";
+import type { Instant, Millis } from "../../core/instant.ts";
+import { TIMES } from "../../core/limits.ts";
+import { isSameHash, type NodeHash } from "../../core/node-hash.ts";
 import { CounterSet } from "./counter-set.ts";
-import { counterOf, laneOf } from "./message-ids.ts";
+import { counterOf, laneOf } from "../message-ids.ts";
 
 const LANES = 65_536;
 const SPAN = 1 << 17;

@@ -1,6 +1,6 @@
-import type { MeshError } from "../core/errors.ts";
-import type { Instant, Millis } from "../core/instant.ts";
-import type { DeliveryPort } from "./ports.ts";
+import type { MeshError } from "../../core/errors.ts";
+import type { Instant, Millis } from "../../core/instant.ts";
+import type { DeliveryPort } from "../ports.ts";
 
 const KEY = "delivery/clock";
 /** How often the clock is noted while something waits whose time runs. */

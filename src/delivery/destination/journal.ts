@@ -1,11 +1,11 @@
-import { Deadlines } from "../core/deadlines.ts";
-import type { MeshError } from "../core/errors.ts";
-import { isMessageId, type MessageId } from "../core/ids.ts";
-import type { Instant, Millis } from "../core/instant.ts";
-import { OFFSET } from "../wire/frame.ts";
-import { type MessageBody, readMessage } from "../wire/message.ts";
-import { readMessageId } from "../wire/message-id.ts";
-import { type Disk, restoreRecords, viewOf, whyNoMessage } from "./stored-records.ts";
+import { Deadlines } from "../../core/deadlines.ts";
+import type { MeshError } from "../../core/errors.ts";
+import { isMessageId, type MessageId } from "../../core/ids.ts";
+import type { Instant, Millis } from "../../core/instant.ts";
+import { OFFSET } from "../../wire/frame.ts";
+import { type MessageBody, readMessage } from "../../wire/message.ts";
+import { readMessageId } from "../../wire/message-id.ts";
+import { type Disk, restoreRecords, viewOf, whyNoMessage } from "../records/stored-records.ts";
 
 const PREFIX = "journal/";
 /** Before the frame: u8 whether the work has ended. */

@@ -1,12 +1,12 @@
-import type { MeshError } from "../core/errors.ts";
-import type { Instant } from "../core/instant.ts";
-import { type NodeHash, NodeHashMap } from "../core/node-hash.ts";
-import { OFFSET, word } from "../wire/frame.ts";
+import type { MeshError } from "../../core/errors.ts";
+import type { Instant } from "../../core/instant.ts";
+import { type NodeHash, NodeHashMap } from "../../core/node-hash.ts";
+import { OFFSET, word } from "../../wire/frame.ts";
 import type { ParkIndex } from "./park-index.ts";
 import { ageOf, goneName, NOTHING, PARK_PREFIX, pageName, parseName, readPage } from "./park-page.ts";
 import { MARK, NONE } from "./park-table.ts";
 import { deletesOf, isLive, keyOf, type Page, slotsOf } from "./parked.ts";
-import { type Disk, restoreRecords } from "./stored-records.ts";
+import { type Disk, restoreRecords } from "../records/stored-records.ts";
 
 /** Reads back into the index what waited when the node stopped. */
 export class ParkRestore {

@@ -1,8 +1,8 @@
-import type { MessageId } from "../core/ids.ts";
-import type { Millis } from "../core/instant.ts";
-import type { NodeHash } from "../core/node-hash.ts";
-import { FLAG, OFFSET, word } from "../wire/frame.ts";
-import { readMessageId } from "../wire/message-id.ts";
+import type { MessageId } from "../../core/ids.ts";
+import type { Millis } from "../../core/instant.ts";
+import type { NodeHash } from "../../core/node-hash.ts";
+import { FLAG, OFFSET, word } from "../../wire/frame.ts";
+import { readMessageId } from "../../wire/message-id.ts";
 import { Numbered } from "./numbered.ts";
 
 /** No slot. */

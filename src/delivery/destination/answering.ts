@@ -1,15 +1,15 @@
-import type { MeshError } from "../core/errors.ts";
-import type { MessageId } from "../core/ids.ts";
-import type { Instant, Millis } from "../core/instant.ts";
-import type { NodeHash } from "../core/node-hash.ts";
-import { Timers } from "../core/timers.ts";
-import type { Acknowledgement } from "../wire/acknowledgement.ts";
-import { FLAG, FRAME } from "../wire/frame.ts";
-import { encodeError, encodeReceipt, type Receipt } from "../wire/outcome.ts";
-import { RECORD_HEADER, runningRecord } from "../wire/record.ts";
-import { type Conversation, RESEND } from "./destination-conversation.ts";
-import type { Frames } from "./frames.ts";
-import type { DeliveryPort } from "./ports.ts";
+import type { MeshError } from "../../core/errors.ts";
+import type { MessageId } from "../../core/ids.ts";
+import type { Instant, Millis } from "../../core/instant.ts";
+import type { NodeHash } from "../../core/node-hash.ts";
+import { Timers } from "../../core/timers.ts";
+import type { Acknowledgement } from "../../wire/acknowledgement.ts";
+import { FLAG, FRAME } from "../../wire/frame.ts";
+import { encodeError, encodeReceipt, type Receipt } from "../../wire/outcome.ts";
+import { RECORD_HEADER, runningRecord } from "../../wire/record.ts";
+import { type Conversation, RESEND } from "./conversation.ts";
+import type { Frames } from "../frames.ts";
+import type { DeliveryPort } from "../ports.ts";
 
 /** After routes changed, what is on its way may be lost: so long until a probe asks. */
 const SETTLE: Millis = 100;

@@ -1,18 +1,18 @@
-import { own, room } from "../core/bytes.ts";
-import { ChurnMap } from "../core/churn-map.ts";
-import { MeshError } from "../core/errors.ts";
-import type { MessageId, NodeId } from "../core/ids.ts";
-import type { Instant, Millis } from "../core/instant.ts";
-import { hashNodeId, isSameHash, type NodeHash, RecentHash } from "../core/node-hash.ts";
-import { Timers } from "../core/timers.ts";
-import { FLAG, FRAME, OFFSET } from "../wire/frame.ts";
-import { layMessage } from "../wire/message.ts";
-import { encodeError, type Notice, type Receipt } from "../wire/outcome.ts";
-import type { AckQueue } from "./ack-queue.ts";
+import { own, room } from "../../core/bytes.ts";
+import { ChurnMap } from "../../core/churn-map.ts";
+import { MeshError } from "../../core/errors.ts";
+import type { MessageId, NodeId } from "../../core/ids.ts";
+import type { Instant, Millis } from "../../core/instant.ts";
+import { hashNodeId, isSameHash, type NodeHash, RecentHash } from "../../core/node-hash.ts";
+import { Timers } from "../../core/timers.ts";
+import { FLAG, FRAME, OFFSET } from "../../wire/frame.ts";
+import { layMessage } from "../../wire/message.ts";
+import { encodeError, type Notice, type Receipt } from "../../wire/outcome.ts";
+import type { AckQueue } from "../streams/ack-queue.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Following } from "./following.ts";
-import type { Frames } from "./frames.ts";
-import type { MessageIds } from "./message-ids.ts";
+import type { Frames } from "../frames.ts";
+import type { MessageIds } from "../message-ids.ts";
 import {
   Conversation,
   type ConversationFacts,
@@ -29,13 +29,13 @@ import {
   SETTLE,
   ttlField,
   WATCH,
-} from "./origin-conversation.ts";
+} from "./conversation.ts";
 import type { Outbox } from "./outbox.ts";
-import type { ParkQueue } from "./park-queue.ts";
-import type { Parked } from "./parked.ts";
-import type { DeliveryPort, OriginEvents } from "./ports.ts";
-import { StreamReceiver } from "./stream-receiver.ts";
-import { StreamSender } from "./stream-sender.ts";
+import type { ParkQueue } from "../parking/park-queue.ts";
+import type { Parked } from "../parking/parked.ts";
+import type { DeliveryPort, OriginEvents } from "../ports.ts";
+import { StreamReceiver } from "../streams/stream-receiver.ts";
+import { StreamSender } from "../streams/stream-sender.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
 export interface OriginOptions {

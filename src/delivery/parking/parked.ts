@@ -1,10 +1,10 @@
-import type { MeshError } from "../core/errors.ts";
-import type { MessageId } from "../core/ids.ts";
-import type { Instant } from "../core/instant.ts";
-import type { NodeHash } from "../core/node-hash.ts";
+import type { MeshError } from "../../core/errors.ts";
+import type { MessageId } from "../../core/ids.ts";
+import type { Instant } from "../../core/instant.ts";
+import type { NodeHash } from "../../core/node-hash.ts";
 import { goneName, PARK_PREFIX, pageName, type PageWriter } from "./park-page.ts";
 import { MARK, NONE, type ParkTable } from "./park-table.ts";
-import type { RecordOperation } from "./ports.ts";
+import type { RecordOperation } from "../ports.ts";
 
 /** One message that waits. */
 export interface Parked {

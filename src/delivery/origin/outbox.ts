@@ -1,12 +1,12 @@
-import type { MeshError } from "../core/errors.ts";
-import { fromUtf8, utf8 } from "../core/bytes.ts";
-import { isNodeId, type MessageId, type NodeId } from "../core/ids.ts";
-import type { Instant, Millis } from "../core/instant.ts";
-import { hashNodeId, isSameHash, type NodeHash } from "../core/node-hash.ts";
-import { OFFSET } from "../wire/frame.ts";
-import { readMessage } from "../wire/message.ts";
-import { readMessageId } from "../wire/message-id.ts";
-import { type Disk, restoreRecords, viewOf, whyNoMessage } from "./stored-records.ts";
+import type { MeshError } from "../../core/errors.ts";
+import { fromUtf8, utf8 } from "../../core/bytes.ts";
+import { isNodeId, type MessageId, type NodeId } from "../../core/ids.ts";
+import type { Instant, Millis } from "../../core/instant.ts";
+import { hashNodeId, isSameHash, type NodeHash } from "../../core/node-hash.ts";
+import { OFFSET } from "../../wire/frame.ts";
+import { readMessage } from "../../wire/message.ts";
+import { readMessageId } from "../../wire/message-id.ts";
+import { type Disk, restoreRecords, viewOf, whyNoMessage } from "../records/stored-records.ts";
 
 const PREFIX = "outbox/";
 /** Before the frame: the age of the store at writing and the time to live, as floats; u8 length of the destination's id, and the id. */

@@ -1,17 +1,17 @@
-import type { ChurnMap } from "../core/churn-map.ts";
-import { MeshError } from "../core/errors.ts";
-import type { MessageId } from "../core/ids.ts";
-import type { Instant, Millis } from "../core/instant.ts";
-import { isSameHash, type NodeHash } from "../core/node-hash.ts";
-import type { Timers } from "../core/timers.ts";
-import type { Acknowledgement } from "../wire/acknowledgement.ts";
-import { FLAG } from "../wire/frame.ts";
-import type { AckQueue } from "./ack-queue.ts";
-import { type Frames, RERUN } from "./frames.ts";
-import { type Conversation, RESEND, type ResponseChunk, unknownReader, WATCH } from "./origin-conversation.ts";
+import type { ChurnMap } from "../../core/churn-map.ts";
+import { MeshError } from "../../core/errors.ts";
+import type { MessageId } from "../../core/ids.ts";
+import type { Instant, Millis } from "../../core/instant.ts";
+import { isSameHash, type NodeHash } from "../../core/node-hash.ts";
+import type { Timers } from "../../core/timers.ts";
+import type { Acknowledgement } from "../../wire/acknowledgement.ts";
+import { FLAG } from "../../wire/frame.ts";
+import type { AckQueue } from "../streams/ack-queue.ts";
+import { type Frames, RERUN } from "../frames.ts";
+import { type Conversation, RESEND, type ResponseChunk, unknownReader, WATCH } from "./conversation.ts";
 import { PayloadPump } from "./payload-pump.ts";
-import type { DeliveryPort, OriginEvents } from "./ports.ts";
-import { StreamReceiver } from "./stream-receiver.ts";
+import type { DeliveryPort, OriginEvents } from "../ports.ts";
+import { StreamReceiver } from "../streams/stream-receiver.ts";
 
 export interface FollowingRooms {
   readonly port: DeliveryPort;

@@ -1,10 +1,10 @@
-import type { Instant } from "../core/instant.ts";
-import { FLAG, OFFSET, word } from "../wire/frame.ts";
+import type { Instant } from "../../core/instant.ts";
+import { FLAG, OFFSET, word } from "../../wire/frame.ts";
 import type { ParkIndex } from "./park-index.ts";
 import { readPage } from "./park-page.ts";
 import { NONE } from "./park-table.ts";
 import { expiryOf, isLive, type Page, ParkCursor, type Parked, slotsOf } from "./parked.ts";
-import { viewOf } from "./stored-records.ts";
+import { viewOf } from "../records/stored-records.ts";
 
 /**
  * Called with each message that leaves, as a whole frame, its remaining time to live written into it; `undefined`: the disk has lost it. Both are

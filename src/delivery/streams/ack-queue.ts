@@ -1,8 +1,8 @@
-import type { Instant, Millis } from "../core/instant.ts";
-import { type NodeHash, NodeHashMap } from "../core/node-hash.ts";
-import { type Acknowledgement, encodeAcknowledgements } from "../wire/acknowledgement.ts";
-import { FRAME } from "../wire/frame.ts";
-import type { Frames } from "./frames.ts";
+import type { Instant, Millis } from "../../core/instant.ts";
+import { type NodeHash, NodeHashMap } from "../../core/node-hash.ts";
+import { type Acknowledgement, encodeAcknowledgements } from "../../wire/acknowledgement.ts";
+import { FRAME } from "../../wire/frame.ts";
+import type { Frames } from "../frames.ts";
 
 /** How long an acknowledgement that nobody waits for may wait for company. */
 const LINGER: Millis = 5;

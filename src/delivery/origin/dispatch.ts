@@ -1,17 +1,17 @@
-import { own } from "../core/bytes.ts";
-import type { MeshError } from "../core/errors.ts";
-import type { NodeId } from "../core/ids.ts";
-import type { Instant } from "../core/instant.ts";
-import type { NodeHash } from "../core/node-hash.ts";
-import type { Timers } from "../core/timers.ts";
-import { encode } from "../wire/codec.ts";
-import { FLAG, FRAME, OFFSET, putWord } from "../wire/frame.ts";
-import type { Frames } from "./frames.ts";
-import { type Conversation, GRACE, noRoute, RESEND, ttlField } from "./origin-conversation.ts";
+import { own } from "../../core/bytes.ts";
+import type { MeshError } from "../../core/errors.ts";
+import type { NodeId } from "../../core/ids.ts";
+import type { Instant } from "../../core/instant.ts";
+import type { NodeHash } from "../../core/node-hash.ts";
+import type { Timers } from "../../core/timers.ts";
+import { encode } from "../../wire/codec.ts";
+import { FLAG, FRAME, OFFSET, putWord } from "../../wire/frame.ts";
+import type { Frames } from "../frames.ts";
+import { type Conversation, GRACE, noRoute, RESEND, ttlField } from "./conversation.ts";
 import type { Outbox } from "./outbox.ts";
-import type { ParkQueue } from "./park-queue.ts";
-import type { Parked } from "./parked.ts";
-import type { DeliveryPort, OriginEvents } from "./ports.ts";
+import type { ParkQueue } from "../parking/park-queue.ts";
+import type { Parked } from "../parking/parked.ts";
+import type { DeliveryPort, OriginEvents } from "../ports.ts";
 
 export interface DispatchRooms {
   readonly port: DeliveryPort;

@@ -1,7 +1,7 @@
-import type { MeshError } from "../core/errors.ts";
-import { FRAME, OFFSET, ROUTED_HEADER, word } from "../wire/frame.ts";
+import type { MeshError } from "../../core/errors.ts";
+import { FRAME, OFFSET, ROUTED_HEADER, word } from "../../wire/frame.ts";
 import type { Deletions } from "./deletions.ts";
-import type { DeliveryPort, DiskEvents, FoundRecord, RecordKind } from "./ports.ts";
+import type { DeliveryPort, DiskEvents, FoundRecord, RecordKind } from "../ports.ts";
 import type { StoreClock } from "./store-clock.ts";
 
 /** Where delivery keeps its records, and who hears what the disk did to them. */

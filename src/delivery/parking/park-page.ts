@@ -1,7 +1,7 @@
-import type { Instant, Millis } from "../core/instant.ts";
-import type { NodeHash } from "../core/node-hash.ts";
-import { OFFSET, word } from "../wire/frame.ts";
-import { viewOf, whyNoFrame } from "./stored-records.ts";
+import type { Instant, Millis } from "../../core/instant.ts";
+import type { NodeHash } from "../../core/node-hash.ts";
+import { OFFSET, word } from "../../wire/frame.ts";
+import { viewOf, whyNoFrame } from "../records/stored-records.ts";
 
 /** Under which all that waits is stored: a page under its name, and under the name with a place behind it what was taken out of its middle. */
 export const PARK_PREFIX = "park/";

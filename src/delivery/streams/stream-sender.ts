@@ -1,5 +1,5 @@
-import { EMPTY } from "../core/bytes.ts";
-import { LIMITS } from "../core/limits.ts";
+import { EMPTY } from "../../core/bytes.ts";
+import { LIMITS } from "../../core/limits.ts";
 
 /** Most streams fit their first segment, which has room for the end behind the first response; what is longer grows fourfold with each. */
 const FIRST_SEGMENT = 256;

@@ -1,18 +1,18 @@
-import { MeshError } from "../core/errors.ts";
-import type { MessageId, NodeId } from "../core/ids.ts";
-import type { Instant, Millis } from "../core/instant.ts";
-import type { NodeHash } from "../core/node-hash.ts";
-import type { Timed } from "../core/timers.ts";
-import type { Acknowledgement } from "../wire/acknowledgement.ts";
-import { OFFSET } from "../wire/frame.ts";
-import type { AckQueue, AckSource } from "./ack-queue.ts";
-import type { Frames } from "./frames.ts";
-import type { Issued, MessageIds } from "./message-ids.ts";
+import { MeshError } from "../../core/errors.ts";
+import type { MessageId, NodeId } from "../../core/ids.ts";
+import type { Instant, Millis } from "../../core/instant.ts";
+import type { NodeHash } from "../../core/node-hash.ts";
+import type { Timed } from "../../core/timers.ts";
+import type { Acknowledgement } from "../../wire/acknowledgement.ts";
+import { OFFSET } from "../../wire/frame.ts";
+import type { AckQueue, AckSource } from "../streams/ack-queue.ts";
+import type { Frames } from "../frames.ts";
+import type { Issued, MessageIds } from "../message-ids.ts";
 import type { Outbox } from "./outbox.ts";
-import type { ParkQueue } from "./park-queue.ts";
-import type { DeliveryPort, OriginEvents } from "./ports.ts";
-import { StreamReceiver } from "./stream-receiver.ts";
-import type { StreamSender } from "./stream-sender.ts";
+import type { ParkQueue } from "../parking/park-queue.ts";
+import type { DeliveryPort, OriginEvents } from "../ports.ts";
+import { StreamReceiver } from "../streams/stream-receiver.ts";
+import type { StreamSender } from "../streams/stream-sender.ts";
 
 export interface SendRequest {
   readonly node: NodeId;

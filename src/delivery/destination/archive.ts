@@ -1,8 +1,8 @@
-import type { MessageId, NodeId } from "../core/ids.ts";
-import type { Instant } from "../core/instant.ts";
+import type { MessageId, NodeId } from "../../core/ids.ts";
+import type { Instant } from "../../core/instant.ts";
 import { CounterMap } from "./counter-map.ts";
-import { counterOf, laneOf } from "./message-ids.ts";
-import type { Piece } from "./stream-sender.ts";
+import { counterOf, laneOf } from "../message-ids.ts";
+import type { Piece } from "../streams/stream-sender.ts";
 
 /** Works of one page. */
 const PAGE = 1_024;

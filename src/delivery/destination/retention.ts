@@ -1,6 +1,6 @@
-import type { MessageId } from "../core/ids.ts";
-import type { Instant, Millis } from "../core/instant.ts";
-import { LIMITS } from "../core/limits.ts";
+import type { MessageId } from "../../core/ids.ts";
+import type { Instant, Millis } from "../../core/instant.ts";
+import { LIMITS } from "../../core/limits.ts";
 import { Archive, type Rested } from "./archive.ts";
 
 const MOST = 100_000;

@@ -1,16 +1,16 @@
-import type { MeshError } from "../core/errors.ts";
-import type { MessageId, NodeId } from "../core/ids.ts";
-import type { Instant, Millis } from "../core/instant.ts";
-import { LIMITS } from "../core/limits.ts";
-import type { NodeHash } from "../core/node-hash.ts";
-import type { Timed } from "../core/timers.ts";
-import type { Acknowledgement } from "../wire/acknowledgement.ts";
-import type { AckSource } from "./ack-queue.ts";
+import type { MeshError } from "../../core/errors.ts";
+import type { MessageId, NodeId } from "../../core/ids.ts";
+import type { Instant, Millis } from "../../core/instant.ts";
+import { LIMITS } from "../../core/limits.ts";
+import type { NodeHash } from "../../core/node-hash.ts";
+import type { Timed } from "../../core/timers.ts";
+import type { Acknowledgement } from "../../wire/acknowledgement.ts";
+import type { AckSource } from "../streams/ack-queue.ts";
 import { type Rested, RESTS } from "./archive.ts";
-import { counterOf, laneOf } from "./message-ids.ts";
+import { counterOf, laneOf } from "../message-ids.ts";
 import type { Kept } from "./retention.ts";
-import { StreamReceiver } from "./stream-receiver.ts";
-import { type Nursery, StreamSender } from "./stream-sender.ts";
+import { StreamReceiver } from "../streams/stream-receiver.ts";
+import { type Nursery, StreamSender } from "../streams/stream-sender.ts";
 
 /** How long a probe waits for its answer at first, and at most. */
 export const RESEND = { first: 1_000, most: 15_000 } as const;

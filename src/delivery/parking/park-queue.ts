@@ -1,16 +1,16 @@
-import { MeshError } from "../core/errors.ts";
-import type { MessageId } from "../core/ids.ts";
-import type { Instant, Millis } from "../core/instant.ts";
-import type { NodeHash, NodeHashMap } from "../core/node-hash.ts";
-import { OFFSET, word } from "../wire/frame.ts";
+import { MeshError } from "../../core/errors.ts";
+import type { MessageId } from "../../core/ids.ts";
+import type { Instant, Millis } from "../../core/instant.ts";
+import type { NodeHash, NodeHashMap } from "../../core/node-hash.ts";
+import { OFFSET, word } from "../../wire/frame.ts";
 import { ParkIndex } from "./park-index.ts";
 import { goneName, NOTHING, PageWriters } from "./park-page.ts";
 import { type Release, releasePage } from "./park-release.ts";
 import { ParkRestore } from "./park-restore.ts";
 import { MARK, NONE } from "./park-table.ts";
 import { deletesOf, expiryOf, isLive, keyOf, type Page, ParkCursor, type Parked, type Queue, slotsOf } from "./parked.ts";
-import type { DeliveryPort, ParkEvents, RecordOperation } from "./ports.ts";
-import type { Disk } from "./stored-records.ts";
+import type { DeliveryPort, ParkEvents, RecordOperation } from "../ports.ts";
+import type { Disk } from "../records/stored-records.ts";
 
 export interface ParkLimits {
   readonly messages: number;

@@ -1,8 +1,8 @@
-import { Deadlines } from "../core/deadlines.ts";
-import type { MessageId } from "../core/ids.ts";
-import type { Instant } from "../core/instant.ts";
-import { type NodeHash, NodeHashMap } from "../core/node-hash.ts";
-import { writeMessageId } from "../wire/message-id.ts";
+import { Deadlines } from "../../core/deadlines.ts";
+import type { MessageId } from "../../core/ids.ts";
+import type { Instant } from "../../core/instant.ts";
+import { type NodeHash, NodeHashMap } from "../../core/node-hash.ts";
+import { writeMessageId } from "../../wire/message-id.ts";
 import { MARK, NONE, ParkTable } from "./park-table.ts";
 import { expiryOf, isLive, type Page, ParkCursor, type Parked, type Queue, slotsOf } from "./parked.ts";
 

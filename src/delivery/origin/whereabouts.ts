@@ -1,4 +1,4 @@
-import type { MessageId, NodeId } from "../core/ids.ts";
+import type { MessageId, NodeId } from "../../core/ids.ts";
 
 /** How many are remembered. */
 const MOST = 10_000;

@@ -1,9 +1,9 @@
-import type { Instant } from "../core/instant.ts";
-import type { Timers } from "../core/timers.ts";
-import { FLAG } from "../wire/frame.ts";
-import type { Frames } from "./frames.ts";
-import type { Conversation } from "./origin-conversation.ts";
-import type { DeliveryPort } from "./ports.ts";
+import type { Instant } from "../../core/instant.ts";
+import type { Timers } from "../../core/timers.ts";
+import { FLAG } from "../../wire/frame.ts";
+import type { Frames } from "../frames.ts";
+import type { Conversation } from "./conversation.ts";
+import type { DeliveryPort } from "../ports.ts";
 
 /** Sends the payload streams of accepted messages, as far as credit and links allow. */
 export class PayloadPump {

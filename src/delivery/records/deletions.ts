@@ -1,6 +1,6 @@
-import type { MeshError } from "../core/errors.ts";
-import type { Instant, Millis } from "../core/instant.ts";
-import type { DeliveryPort, RecordOperation } from "./ports.ts";
+import type { MeshError } from "../../core/errors.ts";
+import type { Instant, Millis } from "../../core/instant.ts";
+import type { DeliveryPort, RecordOperation } from "../ports.ts";
 
 const RETRY: Millis = 1_000;
 /** What is beyond comes back after a restart, where each of its readers can bear it. */
