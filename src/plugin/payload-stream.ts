@@ -33,6 +33,7 @@ export class PayloadStream {
   readonly #consumed: (count: number) => void;
   #reader: Readable | undefined;
   #wanted = false;
+  #pushing = false;
   #end: "open" | "whole" | MeshError = "open";
   #dropped = false;
 
@@ -68,7 +69,7 @@ export class PayloadStream {
     this.#filled += bytes.length;
     if (this.#filled === this.#block.length) this.#closeBlock();
     // After what has come with it.
-    if (this.#wanted) queueMicrotask(() => this.#push());
+    if (this.#wanted) this.#pushSoon();
   }
 
   /** It is whole; or nothing more comes, for this reason. What waits is read first. The first call counts. */
@@ -90,7 +91,7 @@ export class PayloadStream {
       highWaterMark: 1,
       read: () => {
         this.#wanted = true;
-        if (this.#waits || this.#end !== "open") queueMicrotask(() => this.#push());
+        if (this.#waits || this.#end !== "open") this.#pushSoon();
       },
       destroy: (error, done) => {
         this.#drop();
@@ -100,6 +101,15 @@ export class PayloadStream {
     // It may fail when nobody reads it any more, and then there is nobody to tell.
     reader.on("error", () => undefined);
     return this.#dropped ? reader.destroy(gone()) : reader;
+  }
+
+  #pushSoon(): void {
+    if (this.#pushing) return;
+    this.#pushing = true;
+    queueMicrotask(() => {
+      this.#pushing = false;
+      this.#push();
+    });
   }
 
   #push(): void {
