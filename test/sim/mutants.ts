@@ -103,8 +103,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/delivery/origin/origin.ts",
-        find: "      return this.#askKeeper(now, conversation, parkedAt);\n    this.#out.dispatch(now, conversation);",
-        put: "      return this.#askKeeper(now, conversation, parkedAt);\n    if (conversation.copies === 0) this.#out.dispatch(now, conversation);",
+        find: "      return this.#keepers.ask(now, conversation, parkedAt);\n    this.#out.dispatch(now, conversation);",
+        put: "      return this.#keepers.ask(now, conversation, parkedAt);\n    if (conversation.copies === 0) this.#out.dispatch(now, conversation);",
       },
     ],
     mode: "liveness",

@@ -15,6 +15,7 @@ import type { AckQueue } from "../streams/ack-queue.ts";
 import { type Conversation, newConversation, restedFrom, resumed } from "./conversation.ts";
 import { type Frames, RERUN } from "../frames.ts";
 import { Answering } from "./answering.ts";
+import { EarlyCancels } from "./early-cancels.ts";
 import { Journal, type Journaled } from "./journal.ts";
 import type { DeliveryPort, DestinationEvents, Lateness, ResponseFacts } from "../ports.ts";
 import { Retention } from "./retention.ts";
@@ -26,8 +27,6 @@ import { Nursery } from "../streams/stream-sender.ts";
 /** How long a refusal is remembered for copies of its message. */
 const REFUSAL = 30_000;
 const REFUSALS = 10_000;
-/** A cancel that came before its message waits for it so long. */
-const EARLY_CANCEL = { life: 300_000, most: 10_000 } as const;
 
 /** What the worker's end works with. */
 export interface DestinationRooms {
@@ -59,7 +58,7 @@ export class Destination {
   readonly #port: DeliveryPort;
   /** Until when each refusal is remembered. */
   readonly #refused = new Deadlines<MessageId>();
-  readonly #cancelledEarly = new Map<MessageId, { readonly from: NodeHash; readonly until: Instant }>();
+  readonly #cancelledEarly = new EarlyCancels();
   readonly #nursery = new Nursery();
   readonly #senders = new RecentHash();
   readonly #life: number;
@@ -122,7 +121,8 @@ export class Destination {
     const { sender, directive, headers, deadline, payload } = body;
     const kept = durable ? frame.slice(start, end) : undefined;
     const conversation = this.#open({ id, sender, peer, durable, hold, frame: kept, until, streamed });
-    if (this.#wasCancelled(id, peer)) return this.refuse(now, id, new MeshError("CANCELLED", "the sender cancelled it before it arrived"));
+    if (this.#cancelledEarly.take(id, peer))
+      return this.refuse(now, id, new MeshError("CANCELLED", "the sender cancelled it before it arrived"));
     const request = { id, sender, directive, headers, deadline, payload, streamed, durable, hold };
     if (!durable) return this.#events.onRequest(request);
     if (this.#journal.size >= this.#journaled) return this.refuse(now, id, journalFull(this.#journal.size));
@@ -267,9 +267,7 @@ export class Destination {
       return this.#again(conversation);
     }
     if (this.#saidAll(id, from)) return;
-    if (this.#cancelledEarly.size >= EARLY_CANCEL.most)
-      for (const first of this.#cancelledEarly.keys()) if (this.#cancelledEarly.delete(first)) break;
-    this.#cancelledEarly.set(id, { from, until: now + EARLY_CANCEL.life });
+    this.#cancelledEarly.add(now, id, from);
     this.#answering.reset(from, id, error);
   }
 
@@ -338,10 +336,7 @@ export class Destination {
   wake(now: Instant): void {
     this.#seen.wake(now);
     this.#journal.wake(now);
-    for (const [id, { until }] of this.#cancelledEarly) {
-      if (until > now) break;
-      this.#cancelledEarly.delete(id);
-    }
+    this.#cancelledEarly.wake(now);
     this.#answering.wake(now);
     for (let id = this.#refused.take(now); id !== undefined; id = this.#refused.take(now)) this.#drop(id);
     this.#retention.wake(now);
@@ -421,12 +416,6 @@ export class Destination {
   #again(conversation: Conversation): void {
     if (conversation.phase === "journaling" || conversation.phase === "offered") return;
     this.#answering.again(conversation);
-  }
-
-  /** Its sender took it back before it came. */
-  #wasCancelled(id: MessageId, sender: NodeHash): boolean {
-    const early = this.#cancelledEarly.get(id);
-    return early !== undefined && isSameHash(early.from, sender) && this.#cancelledEarly.delete(id);
   }
 
   /** What has ended, and was taken whole by its reader, is kept as few numbers. */

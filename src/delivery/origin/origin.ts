@@ -16,7 +16,6 @@ import type { MessageIds } from "../message-ids.ts";
 import {
   Conversation,
   type ConversationFacts,
-  CUSTODY,
   expired,
   FOLLOWING,
   GRACE,
@@ -30,6 +29,7 @@ import {
   ttlField,
   WATCH,
 } from "./conversation.ts";
+import { Keepers } from "./keepers.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ParkQueue } from "../parking/park-queue.ts";
 import type { Parked } from "../parking/parked.ts";
@@ -49,8 +49,6 @@ export interface OriginOptions {
 export class Origin {
   /** The streams of what was accepted. */
   readonly following: Following;
-  readonly #self: NodeId;
-  readonly #keepersBind: boolean;
   readonly #port: DeliveryPort;
   readonly #frames: Frames;
   readonly #acks: AckQueue;
@@ -61,13 +59,12 @@ export class Origin {
   readonly #live = new ChurnMap<MessageId, Conversation>();
   readonly #timers = new Timers<Conversation>();
   readonly #out: Dispatch;
+  readonly #keepers: Keepers;
   readonly #left = new Whereabouts();
   readonly #hashes = new RecentHash();
   #sending: Conversation | undefined;
 
   constructor(options: OriginOptions, rooms: OriginRooms) {
-    this.#self = options.self;
-    this.#keepersBind = options.keepersBind;
     this.#port = rooms.port;
     this.#frames = rooms.frames;
     this.#acks = rooms.acks;
@@ -76,6 +73,7 @@ export class Origin {
     this.#outbox = rooms.outbox;
     const fail = (conversation: Conversation, error: MeshError): void => this.#fail(conversation, error);
     this.#out = new Dispatch(options, { ...rooms, timers: this.#timers, fail });
+    this.#keepers = new Keepers(options, { ...rooms, timers: this.#timers, unpark: (conversation) => this.#unpark(conversation) });
     this.following = new Following(options.retention, {
       ...rooms,
       timers: this.#timers,
@@ -215,7 +213,7 @@ export class Origin {
       case "missing":
         if (conversation.parkedAt !== notice.node) return;
         if (notice.unsent) this.#out.afterLoss(conversation);
-        else if (conversation.custody) this.#lostElsewhere(now, conversation, RESEND.first);
+        else if (conversation.custody) this.#keepers.lost(now, conversation, RESEND.first);
         else this.#out.onItsWay(now, conversation);
         return;
       case "failed":
@@ -291,7 +289,7 @@ export class Origin {
       }
       // What its store kept it will say again within this time; if not, it is lost there.
       if (conversation.phase === "parked" && conversation.parkedAt === node && conversation.custody) {
-        this.#lostElsewhere(now, conversation, 5_000);
+        this.#keepers.lost(now, conversation, 5_000);
       }
     }
   }
@@ -323,44 +321,7 @@ export class Origin {
     if (conversation.phase === "attaching" || conversation.phase === "storing") return;
     // The cancel may have come by there before the message did.
     if (conversation.cancelled !== undefined) return this.#sendCancel(conversation);
-    const first = conversation.parkedAt !== node;
-    // It is left to one node at a time: this is word of an earlier stay, or of a later one while `released` is on its way.
-    if (first && conversation.custody) return;
-    if (first || conversation.phase !== "parked") conversation.wait = CUSTODY.first;
-    conversation.phase = "parked";
-    conversation.parkedAt = node;
-    conversation.moved = false;
-    if (!conversation.durable && conversation.copies === 1) {
-      if (node !== this.#self) this.#unpark(conversation);
-      conversation.custody = true;
-      this.#leaveTo(node, conversation, 0);
-    }
-    const end = conversation.expiresAt + GRACE;
-    this.#timers.set(conversation, conversation.custody || node !== this.#self ? Math.min(end, now + conversation.wait) : end);
-    if (first) this.#events.onParked(conversation.id, node, ttl);
-  }
-
-  /** Asks the node where the message waits whether it still has it: it may have sent it on, and the copy may be lost. */
-  #askKeeper(now: Instant, conversation: Conversation, node: NodeId): void {
-    this.#leaveTo(node, conversation, FLAG.probe | (conversation.custody ? 0 : FLAG.resent));
-    conversation.wait = Math.min(CUSTODY.most, conversation.wait * 2);
-    this.#timers.set(conversation, Math.min(now + conversation.wait, conversation.expiresAt));
-  }
-
-  /** To that node in its present life: the next one cannot know whether the message was bound and sent on before. */
-  #leaveTo(node: NodeId, { id }: Conversation, flags: number): void {
-    const to = hashNodeId(node);
-    this.#frames.send({ kind: FRAME.custody, to, id, flags, auxiliary: this.#port.lifeOf(to.high, to.low) });
-  }
-
-  /** The node that was left with the message has it no more: it may have sent it on, bound to a life that is not known here. */
-  #lostElsewhere(now: Instant, conversation: Conversation, wait: Millis): void {
-    conversation.custody = false;
-    conversation.moved = true;
-    conversation.released = this.#keepersBind;
-    conversation.copies = Math.max(conversation.copies, 1);
-    conversation.wait = RESEND.first;
-    this.#timers.set(conversation, now + wait);
+    this.#keepers.parked(now, conversation, node, ttl);
   }
 
   #accepted(now: Instant, conversation: Conversation): void {
@@ -381,7 +342,7 @@ export class Origin {
   #stale(now: Instant, conversation: Conversation, receipt: { readonly life: number; readonly resent: boolean }): void {
     if (conversation.phase === "accepted" || conversation.phase === "attaching") return;
     // An answer to an older copy, which tells nothing new; or to another than the one that was left elsewhere, which is bound there.
-    if (receipt.life === conversation.bound || (conversation.custody && this.#keepersBind)) return;
+    if (receipt.life === conversation.bound || this.#keepers.binds(conversation)) return;
     const neverBegan = !conversation.released && (conversation.bound === 0 || (conversation.copies <= 1 && !receipt.resent));
     if (!neverBegan) {
       const message = `${conversation.node} restarted before it answered; whether the work had begun is not known`;
@@ -411,7 +372,7 @@ export class Origin {
     if (now >= conversation.expiresAt) return this.#timers.set(conversation, conversation.expiresAt + GRACE);
     const { parkedAt } = conversation;
     if (conversation.phase === "parked" && !conversation.moved && parkedAt !== undefined)
-      return this.#askKeeper(now, conversation, parkedAt);
+      return this.#keepers.ask(now, conversation, parkedAt);
     this.#out.dispatch(now, conversation);
   }
 
