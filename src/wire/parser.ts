@@ -101,7 +101,14 @@ export class FrameParser {
   #checked(length: number, kind: number): number {
     if (length < LINK_HEADER) throw new MeshError("PROTOCOL_ERROR", `a frame of ${length} bytes is shorter than its header`);
     const limit = this.#limit ?? frameLimit(kind);
-    if (length > limit) throw new MeshError("TOO_LARGE", `a frame of ${length} bytes, kind ${kind}, is over its limit of ${limit}`);
+    if (length > limit) throw tooLarge(length, kind, limit, this.#limit !== undefined);
     return length;
   }
+}
+
+/** Somebody who is not known yet may be another service altogether, and most of those begin with text. */
+function tooLarge(length: number, kind: number, limit: number, isNew: boolean): MeshError {
+  const first = String.fromCharCode(length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff, kind);
+  if (isNew && /^[\x20-\x7e]{5}$/.test(first)) return new MeshError("TOO_LARGE", `no node of a mesh: what it says begins with "${first}"`);
+  return new MeshError("TOO_LARGE", `a frame of ${length} bytes, kind ${kind}, is over its limit of ${limit}`);
 }

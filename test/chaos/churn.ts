@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Random } from "../../src/core/instant.ts";
 import type { FaultProxy, Faults } from "../support/fault-proxy.ts";
@@ -41,6 +42,8 @@ export class Churn {
 
   constructor(options: ChurnOptions) {
     this.#options = options;
+    // Many faults wait at once, all for the same end.
+    setMaxListeners(0, this.#healing.signal);
   }
 
   /** Makes trouble for so many milliseconds, then ends all of it; resolves when every process runs and every line is whole. */

@@ -137,6 +137,16 @@ describe("FrameParser", () => {
     expect(parse([frame(9, 93)], 100).code).toBe("TOO_LARGE");
   });
 
+  it.each([
+    ["HTTP/1.1 400 Bad Request\r\n", 'no node of a mesh: what it says begins with "HTTP/"'],
+    ["SSH-2.0-OpenSSH_9.2\r\n", 'no node of a mesh: what it says begins with "SSH-2"'],
+    ["\u007f\u0000\u0001\u0002\u0003\u0004\u0005\u0006", "a frame of 2130706690 bytes, kind 3, is over its limit of 100"],
+  ])("says what is wrong where a stranger begins with %j", (text, message) => {
+    const push = (limit?: number) => () => new FrameParser(() => undefined, limit).push(Buffer.from(text));
+    expect(push(100)).toThrow(message);
+    expect(push()).toThrow("is over its limit");
+  });
+
   it("gives its memory back when it is trimmed, and nothing of a frame that is not whole", () => {
     const buffers: number[] = [];
     const parser = new FrameParser((bytes, _view, start, end) => {
