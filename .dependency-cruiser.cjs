@@ -15,21 +15,7 @@ const rooms = {
   telemetry: ["core"],
   // For the ports that it implements.
   identity: ["core", "sealing"],
-  node: [
-    "core",
-    "wire",
-    "link",
-    "routing",
-    "delivery",
-    "sealing",
-    "work",
-    "transports",
-    "storage",
-    "plugin",
-    "config",
-    "telemetry",
-    "identity",
-  ],
+  node: ["core", "wire", "link", "routing", "delivery", "sealing", "work", "transports", "storage", "plugin", "config", "telemetry", "identity"],
   // core is how a command names errors and exit statuses; everything else reaches it through node.
   cli: ["core", "node", "config"],
 };

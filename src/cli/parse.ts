@@ -1,7 +1,7 @@
 import yargs, { type Argv } from "yargs";
 import { Arguments, usage } from "./arguments.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "./commands.ts";
-import { type ChosenCommand, SHIELD } from "./plain.ts";
+import type { ChosenCommand } from "./plain.ts";
 import type { CommandSpec, OptionSpec, PositionalSpec } from "./spec.ts";
 import { explain } from "./usage-errors.ts";
 
@@ -60,14 +60,21 @@ class Chosen extends Error {
   }
 }
 
+/** Stands before words that the parser would lose or take for options. */
+const SHIELD = "\u0001";
+
 /** Hides `-`, negative numbers, and what follows `--`, which the parser drops when it fills in positional arguments. */
 function shield(argv: readonly string[]): string[] {
   const end = argv.indexOf("--");
   const [before, behind] = end < 0 ? [argv, []] : [argv.slice(0, end), argv.slice(end + 1)];
-  return [
-    ...before.map((word) => (word.startsWith(SHIELD) || /^-(?:[.\d].*)?$/s.test(word) ? SHIELD + word : word)),
-    ...behind.map((word) => SHIELD + word),
-  ];
+  return [...before.map(shieldValue), ...behind.map((word) => SHIELD + word)];
+}
+
+/** Of a word that is an option with its value, the value. */
+function shieldValue(word: string): string {
+  const at = word.startsWith("--") ? word.indexOf("=") + 1 : 0;
+  const value = word.slice(at);
+  return value.startsWith(SHIELD) || /^-(?:[.\d].*)?$/s.test(value) ? word.slice(0, at) + SHIELD + value : word;
 }
 
 function unshield(values: Readonly<Record<string, unknown>>): Record<string, unknown> {

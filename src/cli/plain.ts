@@ -11,9 +11,6 @@ export interface ChosenCommand {
 /** What yargs may read as more than the word that it is: options, quotes that it takes off, and nothing at all. Numbers and `-` are words. */
 const SPECIAL = /^(?:$|["']|-[^.\d])/s;
 
-/** What keeps yargs from words that it would lose or take for options stands before them. */
-export const SHIELD = "\u0001";
-
 /**
  * A command line of the common kind, read without yargs, which takes longer to load than all else that a command needs: the command's
  * words first, then its options and arguments. Undefined says nothing: what is not surely right is yargs's to read and to explain.
@@ -26,7 +23,7 @@ export function readPlain(argv: readonly string[]): ChosenCommand | undefined {
   const words: string[] = [];
   for (let at = 0; at < rest.length; at++) {
     const word = rest[at] ?? "";
-    if (!isSpecial(word)) {
+    if (!SPECIAL.test(word)) {
       words.push(word);
       continue;
     }
@@ -51,10 +48,6 @@ function commandOf(argv: readonly string[]): { readonly spec: CommandSpec | unde
   return { spec, rest: argv.slice(depth) };
 }
 
-function isSpecial(word: string): boolean {
-  return SPECIAL.test(word) || word.startsWith(SHIELD);
-}
-
 interface ReadOption {
   readonly name: string;
   readonly value: string | undefined;
@@ -73,7 +66,7 @@ function readOption({ options }: CommandSpec, word: string, following: string | 
     return said ? undefined : { name, value: undefined, next: false };
   }
   const value = inside ?? following;
-  return value === undefined || isSpecial(value) ? undefined : { name, value, next: inside === undefined };
+  return value === undefined || SPECIAL.test(value) ? undefined : { name, value, next: inside === undefined };
 }
 
 /** Undefined where a word is missing, or has no place. */

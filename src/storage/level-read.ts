@@ -3,7 +3,7 @@ import type { Database } from "./level-database.ts";
 import { faultOf } from "./level-errors.ts";
 import { unseal } from "./record.ts";
 
-/** One batch of an iterator: entries and the bytes that they may take in memory. */
+/** One batch of an iterator: entries and the bytes that they may take in memory. While one is taken the next is read. */
 const PAGE = 1000;
 const PAGE_BYTES = 256 * 1024;
 

@@ -86,7 +86,7 @@ export class MemoryStore implements Store {
     const closed = this.#closed;
     this.#later(() => {
       if (closed) return done(storeClosed());
-      take(this.#synced.range(from, to));
+      callBack(() => take(this.#synced.range(from, to)));
       done(undefined);
     });
   }

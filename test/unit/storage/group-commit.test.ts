@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MeshError } from "../../../src/core/errors.ts";
 import { callBack, GroupCommit, type PendingWrite } from "../../../src/storage/group-commit.ts";
+import { uncaught } from "../../support/uncaught.ts";
 
 async function settle(): Promise<void> {
   for (let i = 0; i < 10; i++) await Promise.resolve();
@@ -95,16 +96,11 @@ describe("GroupCommit", () => {
 });
 
 test("callBack lets what a callback throws surface as an uncaught exception, not in its caller", async () => {
-  const listeners = process.listeners("uncaughtException");
-  process.removeAllListeners("uncaughtException");
-  try {
-    const surfaced = new Promise((resolve) => process.once("uncaughtException", resolve));
-    const failure = new MeshError("INTERNAL", "a defect");
+  const failure = new MeshError("INTERNAL", "a defect");
+  const surfaced = await uncaught(() =>
     callBack(() => {
       throw failure;
-    });
-    expect(await surfaced).toBe(failure);
-  } finally {
-    for (const listener of listeners) process.on("uncaughtException", listener);
-  }
+    }),
+  );
+  expect(surfaced).toBe(failure);
 });
